@@ -1,0 +1,3 @@
+//! Whole journeys under load, measured from outside the server.
+
+fn main() {}

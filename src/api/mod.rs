@@ -1,0 +1,1 @@
+//! Path tables of the listeners, authentication, and the one mapping from error to status.

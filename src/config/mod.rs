@@ -1,0 +1,1 @@
+//! Typed configuration sections: defaults, then file, then environment; all mistakes at once.

@@ -1,0 +1,1 @@
+//! What peers ask of us, one file or folder a connection.

@@ -1,0 +1,1 @@
+//! Plain data: ids, records, effects. No I/O, no clock, no randomness.

@@ -1,0 +1,1 @@
+//! Sockets: listener, TLS, HTTP connections, WebSocket. Bytes in, bytes out.

@@ -1,0 +1,1 @@
+//! Bytes to model and back, one dialect a file. No sockets, no clock.

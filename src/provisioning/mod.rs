@@ -1,0 +1,1 @@
+//! Tenants, keys, endpoints, channels and what else an administrator decides.

@@ -1,0 +1,1 @@
+//! Cores, mailboxes, clock, drain, backoff, limits, readiness.

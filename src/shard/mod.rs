@@ -1,0 +1,1 @@
+//! The per-core table of log replicas.

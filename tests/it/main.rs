@@ -1,0 +1,3 @@
+//! Integration tests against real parts: one binary, a module per area.
+
+mod support;

@@ -1,0 +1,1 @@
+//! Starts the real parts the tests need, on private ports and sockets.
