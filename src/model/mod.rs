@@ -1,1 +1,31 @@
 //! Plain data: ids, records, effects. No I/O, no clock, no randomness.
+//!
+//! Everything above speaks these words. A type here says what a thing *is*; what may be done with it is decided
+//! by [`crate::session`], how it looks on a wire by [`crate::protocol`]. Time and random bits are always arguments.
+
+mod channel;
+mod crossing;
+mod desk_event;
+mod effect;
+mod ids;
+mod participant;
+mod position;
+mod record;
+mod session_event;
+mod time;
+
+pub use channel::{Media, UnknownMedia};
+pub use crossing::Crossing;
+pub use desk_event::{ChannelState, DeskEvent, FreedReason, Reservation};
+pub use effect::{Effect, MatchOp, ReadyDesk, WaitingSession};
+pub use ids::{
+    AgentId, BadId, LogId, LogKind, MediaId, MessageId, OfferId, ParticipantId, Spread, TenantId, TransportId,
+};
+pub use participant::{LeaveReason, Role, Visibility};
+pub use position::{ChainHash, Digest, Position};
+pub use record::{Body, Record};
+pub use session_event::{
+    CloseReason, MessageKind, OfferKind, OfferOutcome, QueueReason, SessionEvent, SupervisionMode,
+    UserDataChange,
+};
+pub use time::Millis;

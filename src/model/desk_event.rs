@@ -1,0 +1,151 @@
+//! What can happen at an agent's desk.
+
+use serde::{Deserialize, Serialize};
+
+use super::channel::Media;
+use super::ids::{AgentId, LogId, OfferId, ParticipantId, TenantId};
+use super::session_event::OfferKind;
+use super::time::Millis;
+
+/// One fact of a desk's history.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "k", rename_all = "snake_case")]
+pub enum DeskEvent {
+    /// The desk exists.
+    Opened {
+        /// Whose contact centre.
+        tenant: TenantId,
+        /// Whose desk.
+        agent: AgentId,
+    },
+    /// A socket of this login connected; it replaces every earlier one.
+    Connected {
+        /// Its number, one above the last.
+        conn: u64,
+    },
+    /// What the agent is provisioned for, as of now.
+    Profile {
+        /// Display name.
+        name: String,
+        /// Places per medium.
+        capacity: Vec<(Media, u16)>,
+        /// Skills.
+        skills: Vec<String>,
+        /// Queues served.
+        queues: Vec<String>,
+        /// May monitor, coach and barge in.
+        supervisor: bool,
+    },
+    /// The state of one medium changed.
+    Channel {
+        /// Which.
+        media: Media,
+        /// To what.
+        state: ChannelState,
+    },
+    /// Offers are taken without asking, or no longer.
+    AutoAccept {
+        /// Whether.
+        on: bool,
+    },
+    /// A place is held for an offer; the session is visible to the agent from here on.
+    Reserved(Reservation),
+    /// There was no place.
+    Refused {
+        /// For which session.
+        session: LogId,
+        /// For which attempt.
+        offer: OfferId,
+    },
+    /// The place is taken: the agent accepted and is in the session.
+    Taken {
+        /// Which session.
+        session: LogId,
+        /// Which attempt.
+        offer: OfferId,
+        /// Who the agent is there.
+        participant: ParticipantId,
+    },
+    /// The place is free again.
+    Freed {
+        /// Which session.
+        session: LogId,
+        /// Which attempt.
+        offer: OfferId,
+        /// Why.
+        reason: FreedReason,
+    },
+    /// A supervisor watches a session without holding a place.
+    Watching {
+        /// Which session.
+        session: LogId,
+        /// Who the supervisor is there.
+        participant: ParticipantId,
+    },
+    /// The supervisor no longer watches it.
+    Unwatched {
+        /// Which session.
+        session: LogId,
+    },
+    /// The desk has not been heard of for its liveness deadline: no more offers.
+    Lost,
+    /// The tenant's grace is over: its sessions are offered again.
+    GaveUp,
+    /// The state up to here, so that a rebuild can begin here. Body: the encoded state.
+    Snapshot,
+    /// The store lost records that had been acknowledged.
+    Rollback {
+        /// The last number that both histories share.
+        after: u64,
+    },
+}
+
+/// A place held for an offer until its deadline.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reservation {
+    /// For which session.
+    pub session: LogId,
+    /// For which attempt.
+    pub offer: OfferId,
+    /// Which medium's place.
+    pub media: Media,
+    /// What for.
+    pub kind: OfferKind,
+    /// Past it the desk asks the session before it frees the place.
+    pub deadline: Millis,
+}
+
+/// The state of one medium at a desk; names as in the published agent vocabulary.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum ChannelState {
+    /// Takes offers.
+    Ready,
+    /// Takes none.
+    NotReady {
+        /// The agent's reason, where one was given.
+        reason: Option<String>,
+    },
+    /// Finishing the last session.
+    AfterCallWork,
+    /// Not working on this medium.
+    LoggedOut,
+}
+
+/// Why a place became free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FreedReason {
+    /// The agent said no.
+    Rejected,
+    /// The agent said nothing in time.
+    TimedOut,
+    /// The offer was taken back.
+    Withdrawn,
+    /// The agent left the session or gave it away.
+    Left,
+    /// The session ended.
+    Closed,
+    /// The agent was lost.
+    Lost,
+}

@@ -1,0 +1,283 @@
+//! What can happen in a session. What is personal travels in the record's erasable body, never here.
+
+use serde::{Deserialize, Serialize};
+
+use super::channel::Media;
+use super::ids::{AgentId, LogId, MediaId, MessageId, OfferId, ParticipantId, TenantId, TransportId};
+use super::participant::{LeaveReason, Role, Visibility};
+use super::time::Millis;
+
+/// One fact of a session's history. The comment on each variant names the body it carries.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "k", rename_all = "snake_case")]
+pub enum SessionEvent {
+    /// The session exists. Body: the profile, a JSON object with the form's fields and `userData`.
+    Opened {
+        /// Whose it is; every later access is checked against it.
+        tenant: TenantId,
+        /// What kind of conversation.
+        media: Media,
+        /// Name of the endpoint it came through.
+        endpoint: String,
+        /// Name of the stream, where one was given.
+        stream: Option<String>,
+        /// Language of what the service says, a BCP 47 tag.
+        locale: Option<String>,
+        /// Whether the customer may come back days later.
+        asynchronous: bool,
+    },
+    /// Somebody is now in the session. Body: the nickname.
+    Joined {
+        /// Their id from now on.
+        participant: ParticipantId,
+        /// Their part.
+        role: Role,
+        /// The agent behind it.
+        agent: Option<AgentId>,
+        /// The customer's browser.
+        transport: Option<TransportId>,
+        /// Who is told of them.
+        visibility: Visibility,
+    },
+    /// Somebody is no longer in the session.
+    Left {
+        /// Who.
+        participant: ParticipantId,
+        /// Why.
+        reason: LeaveReason,
+    },
+    /// Somebody said something. Body: the text (of `PushUrl`: the address).
+    Message {
+        /// Its id across channels.
+        id: MessageId,
+        /// Who said it; `None`: the service.
+        from: Option<ParticipantId>,
+        /// What it is.
+        kind: MessageKind,
+        /// Who may see it.
+        visibility: Visibility,
+    },
+    /// Somebody sent a file. Body: its name.
+    File {
+        /// Its id across channels.
+        id: MessageId,
+        /// Who sent it.
+        from: ParticipantId,
+        /// The stored bytes.
+        media: MediaId,
+        /// The type found in the bytes, not the one claimed.
+        mime: String,
+        /// Bytes.
+        length: u64,
+        /// Who may see it.
+        visibility: Visibility,
+    },
+    /// Attached data changed. Body: for `Attach` and `Update` a JSON object, for `Delete` a JSON array of keys.
+    UserData {
+        /// By whom; `None`: the service or a connection.
+        by: Option<ParticipantId>,
+        /// How.
+        change: UserDataChange,
+    },
+    /// A participant's nickname changed. Body: the new one.
+    Renamed {
+        /// Whose.
+        participant: ParticipantId,
+    },
+    /// The session waits for an agent.
+    Queued {
+        /// Where.
+        queue: String,
+        /// Larger is served first.
+        priority: u32,
+        /// Skills an agent must have.
+        skills: Vec<String>,
+        /// Agent to be preferred while ready.
+        prefer: Option<AgentId>,
+        /// Why it waits.
+        reason: QueueReason,
+    },
+    /// The session left the queue without an offer: routed elsewhere or closed.
+    Unqueued,
+    /// A desk is being asked for a place.
+    Offering {
+        /// This attempt.
+        offer: OfferId,
+        /// To whom.
+        agent: AgentId,
+        /// Their desk.
+        desk: LogId,
+        /// When the attempt is over.
+        deadline: Millis,
+        /// What for.
+        kind: OfferKind,
+    },
+    /// The desk has reserved a place; the agent sees the invitation.
+    Offered {
+        /// Which attempt.
+        offer: OfferId,
+    },
+    /// The attempt is over without an acceptance.
+    OfferEnded {
+        /// Which attempt.
+        offer: OfferId,
+        /// How.
+        outcome: OfferOutcome,
+    },
+    /// The agent took it; a `Joined` follows in the same append.
+    Accepted {
+        /// Which attempt.
+        offer: OfferId,
+        /// The participant the agent is from now on.
+        participant: ParticipantId,
+    },
+    /// A supervisor's way of taking part.
+    Supervision {
+        /// Who.
+        participant: ParticipantId,
+        /// How from now on.
+        mode: SupervisionMode,
+    },
+    /// An agent's remark about the session. Body: a JSON object with `comment` and `disposition`.
+    Noted {
+        /// By whom.
+        by: ParticipantId,
+    },
+    /// The customer has been silent; a text that says so follows in the same append.
+    IdleAlerted,
+    /// A participant has not been heard of for its liveness deadline.
+    Lost {
+        /// Who.
+        participant: ParticipantId,
+    },
+    /// A lost participant was heard of again.
+    Returned {
+        /// Who.
+        participant: ParticipantId,
+    },
+    /// The session is over; only `Noted` and `Recovered` may follow.
+    Closed {
+        /// Why.
+        reason: CloseReason,
+    },
+    /// The state up to here, so that a rebuild can begin here. Body: the encoded state.
+    Snapshot,
+    /// The store lost records that had been acknowledged; numbers from here on name other records.
+    Rollback {
+        /// The last number that both histories share.
+        after: u64,
+        /// Raises the v3 index base by 1,000 each time.
+        base: u32,
+    },
+    /// What was said in a history the store lost and is no longer admitted as it was. Body: the text.
+    Recovered {
+        /// Who had said it.
+        from: Option<ParticipantId>,
+    },
+}
+
+/// What a message is, with the names of chat v3 `type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum MessageKind {
+    /// Words.
+    Text,
+    /// An address to open.
+    PushUrl,
+    /// A remark to the other side's program.
+    Notice,
+    /// A remark in the other side's own terms.
+    CustomNotice,
+}
+
+/// How attached data changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UserDataChange {
+    /// Adds keys and overwrites those that exist.
+    Attach,
+    /// Overwrites keys; those that do not exist are added.
+    Update,
+    /// Removes keys.
+    Delete,
+}
+
+/// Why a session waits in a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum QueueReason {
+    /// It is new.
+    New,
+    /// Its agent was lost.
+    AgentLost,
+    /// Somebody sent it there.
+    Placed,
+    /// A strategy sent it there.
+    Routed,
+    /// The customer wrote again in a session that no agent holds.
+    Woken,
+}
+
+/// What an offer is for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum OfferKind {
+    /// To hold the session.
+    Lead,
+    /// To take it over from the agent who asks.
+    Transfer {
+        /// Who asks.
+        by: ParticipantId,
+    },
+    /// To join beside the agent who asks.
+    Invite {
+        /// Who asks.
+        by: ParticipantId,
+    },
+    /// To advise the agent who asks, unseen by the customer.
+    Consult {
+        /// Who asks.
+        by: ParticipantId,
+    },
+}
+
+/// How an offer ended without an acceptance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OfferOutcome {
+    /// The desk had no place.
+    Refused,
+    /// The agent said no.
+    Rejected,
+    /// The agent said nothing in time.
+    TimedOut,
+    /// Whoever asked, or the end of the session, took it back.
+    Withdrawn,
+}
+
+/// How a supervisor takes part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SupervisionMode {
+    /// Reads only; nobody but supervisors knows.
+    Monitor,
+    /// Speaks to the agents only.
+    Coach,
+    /// Speaks to everybody.
+    BargeIn,
+}
+
+/// Why a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CloseReason {
+    /// The customer left.
+    Customer,
+    /// An agent marked it done.
+    Agent,
+    /// Nothing happened for too long.
+    Idle,
+    /// The customer went away while waiting.
+    Abandoned,
+    /// A connection ended it.
+    Service,
+}
