@@ -1,1 +1,27 @@
-//! The session log: one trait, three stores.
+//! The session log: compare-and-append over numbered, chained records (DESIGN section 3).
+//!
+//! **Owns** the trait [`Log`] and its answers, the stores behind it, the matching tables, timers, effects and
+//! liveness deadlines that are written with the records. **Leaves** to [`crate::session`] what a record means and to
+//! `shard` when to append.
+//!
+//! **Must never happen**: an `Appended` answer for records that the store could lose in a failure its durability
+//! covers; two records under one number of one history; an effect or timer without its record or the other way round; a guess
+//! about an append whose outcome is unknown.
+
+mod append;
+mod effects;
+mod error;
+mod matching;
+mod store;
+mod watch;
+
+pub use append::{
+    Answer, Append, Basis, Index, Key, NewEffect, NewRecord, PeerKey, StoredBody, StoredRecord, TimerChange,
+};
+pub use effects::{EffectId, Leased};
+pub use error::LogError;
+pub use matching::{MatchAnswer, Pair, QueueRank, admits, best_pair};
+pub use store::{
+    DueTimer, Durability, Log, LogFuture, NodeId, Page, SharedLog, StoreInfo, Tail, UnknownDurability,
+};
+pub use watch::{Watch, WatchEvent};

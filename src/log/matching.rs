@@ -1,0 +1,87 @@
+//! Which waiting session and which ready desk belong together.
+//!
+//! The rule every store implements, and the reference the conformance suite compares with. The tables are hints: the
+//! logs decide, and a pair that turns out stale costs one refused append.
+
+use crate::model::{AgentId, LogId, Media, ReadyDesk, WaitingSession};
+
+/// A session and the desk to ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pair {
+    /// Who waits.
+    pub session: LogId,
+    /// Whom to ask.
+    pub desk: LogId,
+    /// Whose desk it is.
+    pub agent: AgentId,
+}
+
+/// What a write to the matching tables returns.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MatchAnswer {
+    /// The best pair of the whole tenant after the write.
+    pub pair: Option<Pair>,
+}
+
+/// Where a session stands in its queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueRank {
+    /// 1 for the next to be served.
+    pub position: u64,
+    /// Mean time between assignments in the last 15 minutes; `None` below 5 samples.
+    pub mean_interval_ms: Option<u64>,
+}
+
+/// Whether a desk may be asked for a session: a free place of its medium, its queue, all its skills.
+#[must_use]
+pub fn admits(desk: &ReadyDesk, session: &WaitingSession) -> bool {
+    free_places(desk, session.media) > 0
+        && desk.queues.contains(&session.queue)
+        && session.skills.iter().all(|skill| desk.skills.contains(skill))
+}
+
+/// The best pair: the first session in order of (priority down, since up, id) that any desk admits; for it the preferred desk, else the
+/// desk that has not said no and is idle longest (ties by id), else one that has said no.
+///
+/// A desk that said no to a session is asked again only while no other admits it, so that a lone agent who let an offer lapse
+/// and is ready again still gets it.
+#[must_use]
+pub fn best_pair<'a>(
+    waiting: impl IntoIterator<Item = &'a WaitingSession>,
+    desks: &[&'a ReadyDesk],
+) -> Option<Pair> {
+    let mut order: Vec<&WaitingSession> = waiting.into_iter().collect();
+    order.sort_by_key(|session| {
+        (
+            std::cmp::Reverse(session.priority),
+            session.since,
+            session.session,
+        )
+    });
+    order.into_iter().find_map(|session| {
+        let desk = desks
+            .iter()
+            .filter(|desk| admits(desk, session))
+            .min_by_key(|desk| {
+                let preferred = session.prefer == Some(desk.desk);
+                (
+                    session.avoid.contains(&desk.desk),
+                    !preferred,
+                    desk.idle_since,
+                    desk.desk,
+                )
+            })?;
+        Some(Pair {
+            session: session.session,
+            desk: desk.desk,
+            agent: desk.agent.clone(),
+        })
+    })
+}
+
+fn free_places(desk: &ReadyDesk, media: Media) -> u16 {
+    desk.free
+        .iter()
+        .find(|(free, _)| *free == media)
+        .map_or(0, |(_, places)| *places)
+}
