@@ -1,1 +1,6 @@
 //! Bytes to model and back, one dialect a file. No sockets, no clock.
+//!
+//! **Must never happen**: a decoder that panics, allocates more than a small multiple of its input, or accepts what its
+//! contract refuses. Every decoder that faces the network has a property test.
+
+pub mod envelope;
