@@ -67,6 +67,8 @@ pub struct StoreInfo {
     pub partitions: u16,
     /// Fixed when the store was first used.
     pub store_id: Uuid,
+    /// Whether another process may append too. Where not, a replica is never stale and needs no watch.
+    pub shared: bool,
 }
 
 /// One running process.
