@@ -37,10 +37,13 @@ pub enum Basis {
     /// On nothing: the store numbers it, if the log exists and is open.
     Admitted,
     /// On nothing: into the peer's open session if there is one; else `opening`, then the records, into `Append::log`.
+    ///
+    /// The store itself makes a session opened so the peer's. A session that is over or expired is nobody's open one, with or
+    /// without [`Index::Unpeer`]. Opening into a log that exists already is answered [`Answer::Refused`].
     Peer {
         /// Whose open session.
         peer: PeerKey,
-        /// What opens one. Written before the records, in the same step.
+        /// What opens one: at least one record. Written before the records, in the same step.
         opening: Vec<NewRecord>,
         /// Effects that only an opening causes; numbered from the first opening record.
         opening_effects: Vec<NewEffect>,

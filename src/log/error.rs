@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// A store's failure. None of these is the caller's fault.
+/// A store's failure. Only [`LogError::OutOfBounds`] is the caller's fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LogError {
     /// Nothing was written; try again after a while. Becomes 503 with `Retry-After`.
@@ -23,6 +23,12 @@ pub enum LogError {
     #[error("the log store returned damaged data: {reason}")]
     Corrupt {
         /// For the operator.
+        reason: String,
+    },
+    /// The call breaks a bound of [`super::bounds`]. Nothing was written, and trying again cannot help.
+    #[error("beyond what the log store takes in one call: {reason}")]
+    OutOfBounds {
+        /// Which bound.
         reason: String,
     },
     /// The store is another one than at the start, or one with other settings; an operator must say so by name.

@@ -9,9 +9,12 @@
 //! about an append whose outcome is unknown.
 
 mod append;
+pub mod bounds;
 mod effects;
 mod error;
+pub mod local;
 mod matching;
+pub mod memory;
 mod store;
 mod watch;
 
