@@ -3,4 +3,5 @@
 //! **Must never happen**: a decoder that panics, allocates more than a small multiple of its input, or accepts what its
 //! contract refuses. Every decoder that faces the network has a property test.
 
+pub mod body;
 pub mod envelope;
