@@ -1,0 +1,134 @@
+//! Serves one HTTP/1 connection.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+
+use hyper::StatusCode;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioTimer;
+
+use super::body::Body;
+use super::guard::{Connection, Guard};
+use super::limits::HttpLimits;
+use super::linger;
+use super::response::{Response, Upgraded};
+use super::service::{Service, closing, refused, without_forbidden_body};
+use crate::net::address::Peer;
+use crate::net::listener::Admission;
+use crate::net::scratch::Scratch;
+use crate::net::stream::Stream;
+use crate::runtime::drain::{DrainToken, Phase};
+
+/// Serves `stream` until it is closed by either side, leaves HTTP, or the drain closes it.
+pub(crate) async fn serve(
+    stream: Stream,
+    peer: Peer,
+    admission: Admission,
+    service: Rc<dyn Service>,
+    limits: Rc<HttpLimits>,
+    scratch: Scratch,
+    mut drain: DrainToken,
+) {
+    let connection = Rc::new(Connection::default());
+    let guard = Guard::new(
+        stream,
+        scratch.clone(),
+        Rc::clone(&limits),
+        Rc::clone(&connection),
+    );
+    let calls = Calls {
+        service,
+        limits: Rc::clone(&limits),
+        peer,
+        connection: Rc::clone(&connection),
+    };
+    let mut http = http1::Builder::new()
+        .timer(TokioTimer::new())
+        // Heads are timed by the guard, which can still answer; this only backs it up.
+        .header_read_timeout(limits.idle + limits.header * 2)
+        .half_close(true)
+        .pipeline_flush(true)
+        .max_headers(limits.head.fields + 1)
+        .max_buf_size((limits.head.bytes + 1024).max(64 * 1024))
+        .serve_connection(guard, calls);
+
+    let mut leaving = false;
+    let ended = {
+        let mut closing = pin!(drain.reached(Phase::Closing));
+        poll_fn(|cx| {
+            if !leaving && closing.as_mut().poll(cx).is_ready() {
+                leaving = true;
+                Pin::new(&mut http).graceful_shutdown();
+            }
+            http.poll_without_shutdown(cx)
+        })
+        .await
+    };
+    let parts = http.into_parts();
+    let (stream, peer_may_send) = parts.io.into_stream();
+    if let Err(error) = ended {
+        tracing::debug!(%error, "http connection ended early");
+        if !connection.is_broken() {
+            return;
+        }
+    }
+    match connection.take_upgrade() {
+        Some(then) => then(Upgraded {
+            stream,
+            already_read: parts.read_buf,
+            peer,
+            scratch,
+            permits: admission,
+        }),
+        None => linger::close(stream, &scratch, peer_may_send, limits.linger).await,
+    }
+}
+
+/// The service of one connection.
+struct Calls {
+    service: Rc<dyn Service>,
+    limits: Rc<HttpLimits>,
+    peer: Peer,
+    connection: Rc<Connection>,
+}
+
+impl hyper::service::Service<hyper::Request<Incoming>> for Calls {
+    type Response = Response;
+    type Error = std::convert::Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Self::Error>>>>;
+
+    fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
+        let (call, refusal) = self.connection.next_call();
+        let service = Rc::clone(&self.service);
+        if let Some((refusal, target)) = refusal {
+            let method = request.method().clone();
+            return Box::pin(async move {
+                let response = closing(refused(service.as_ref(), refusal, target.as_deref()));
+                Ok(without_forbidden_body(&method, response))
+            });
+        }
+        let last = call + 1 >= u64::from(self.limits.max_requests);
+        let connection = Rc::clone(&self.connection);
+        let (peer, floor) = (self.peer, self.limits.body);
+        Box::pin(async move {
+            let method = request.method().clone();
+            let wanted_upgrade = request.headers().contains_key(hyper::header::UPGRADE);
+            let body_connection = Rc::clone(&connection);
+            let request = request.map(|incoming| Body::arriving(incoming, floor, Some(body_connection)));
+            let mut response = without_forbidden_body(&method, service.call(request, &peer).await);
+            let upgrade = response.body_mut().take_upgrade();
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS
+                && let Some(then) = upgrade
+            {
+                connection.set_upgrade(then);
+                return Ok(response);
+            }
+            if last || wanted_upgrade || connection.is_broken() {
+                response = closing(response);
+            }
+            Ok(response)
+        })
+    }
+}
