@@ -1,1 +1,44 @@
 //! Tenants, keys, endpoints, channels and what else an administrator decides.
+//!
+//! # What it owns
+//!
+//! - [`objects`]: the kinds of object, their fields and what is acceptable in them.
+//! - [`Store`]: where objects are kept, with two implementations, [`PostgresStore`] and [`EmbeddedStore`].
+//! - [`Snapshot`]: the immutable, versioned whole that every core reads, and [`Snapshots`], which publishes it.
+//! - [`Directory`]: what administrators do; seals secrets, writes audit entries, publishes at once.
+//! - [`declare`]: a declarative file applied idempotently; the development tenant is one.
+//! - [`secret`]: the master key, data keys, signing keys, digests.
+//!
+//! # What it leaves to others
+//!
+//! HTTP and who may do what (`api`), sessions, and every use of what is decided here. The message path reads
+//! snapshots only: no request of a customer or an agent ever waits for a store of this module.
+//!
+//! # What must never happen
+//!
+//! A secret in clear in a store, a log line, a `Debug` text or an answer. An object read without naming its
+//! tenant. A half-applied write. A snapshot going back to an older version while the node runs.
+
+pub mod declare;
+pub mod objects;
+pub mod secret;
+
+mod directory;
+mod draft;
+mod embedded;
+mod rotation;
+mod row;
+mod snapshot;
+mod start;
+mod store;
+
+pub use directory::{Act, Directory, DirectoryError, Written};
+pub use draft::{Draft, SecretWish};
+pub use embedded::EmbeddedStore;
+pub use row::{AuditAction, AuditEntry, Image, KeyPurpose, KeyRecord, ObjectId, Row, SealedBytes};
+pub use snapshot::{
+    AgentGrant, ApiKeyGrant, BuildError, KeyRefusal, KeyRing, SecretError, Shelf, Shelves, SigningKey,
+    SigningPurpose, Snapshot, Snapshots,
+};
+pub use start::{Backend, Provisioning, Settings, StartError};
+pub use store::{Change, Clash, Expect, Store, StoreError, StoreFuture, Write};

@@ -1,3 +1,4 @@
 //! Integration tests against real parts: one binary, a module per area.
 
+mod provisioning;
 mod support;

@@ -1,0 +1,84 @@
+//! An address of a medium.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Kind, Object, Problems};
+use crate::model::Media;
+use crate::provisioning::snapshot::{Shelf, Shelves};
+
+/// An address of a medium and how it is connected. `secret` signs and verifies its webhooks; `credentials` are
+/// its provider's, where they differ from those of its service. Channel ids are unique over all tenants.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Channel {
+    /// Name shown to administrators.
+    pub name: String,
+    /// The medium it carries.
+    pub media: Media,
+    /// `third-party` (the Third-Party Messaging API), or the aggregator's name.
+    pub provider: String,
+    /// Our number or mailbox.
+    pub address: String,
+    /// The provider account it uses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_id: Option<String>,
+    /// Endpoint whose queue its sessions enter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// Where what we say is posted to, for `third-party`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook_url: Option<String>,
+    /// Milliseconds between attempts.
+    pub retry_timeout_ms: u32,
+    /// Attempts in all.
+    pub retry_attempts: u32,
+    /// Off refuses messages both ways.
+    pub enabled: bool,
+    /// What else the provider needs, not secret.
+    pub config: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Default for Channel {
+    fn default() -> Self {
+        Channel {
+            name: String::new(),
+            media: Media::Social,
+            provider: "third-party".to_owned(),
+            address: String::new(),
+            service_id: None,
+            endpoint: None,
+            webhook_url: None,
+            retry_timeout_ms: 10_000,
+            retry_attempts: 3,
+            enabled: true,
+            config: serde_json::Map::new(),
+        }
+    }
+}
+
+impl Object for Channel {
+    const KIND: Kind = Kind::Channel;
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn validate(&self, problems: &mut Problems) {
+        problems.required("name", &self.name, 128);
+        problems.name("provider", &self.provider);
+        problems.bounded("address", &self.address, 320);
+        if let Some(url) = &self.webhook_url {
+            problems.url("webhookUrl", url);
+        }
+        problems.within("retryTimeoutMs", self.retry_timeout_ms.into(), 100, 86_400_000);
+        problems.within("retryAttempts", self.retry_attempts.into(), 1, 100);
+    }
+
+    fn shelf(shelves: &Shelves) -> &Shelf<Self> {
+        &shelves.channels
+    }
+
+    fn shelf_mut(shelves: &mut Shelves) -> &mut Shelf<Self> {
+        &mut shelves.channels
+    }
+}

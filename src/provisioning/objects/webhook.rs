@@ -1,0 +1,80 @@
+//! A subscription to state changes.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Kind, Object, Problems};
+use crate::provisioning::snapshot::{Shelf, Shelves};
+
+/// A subscription to state changes of interactions (contract section 12). `secret` keys `X-Hub-Signature`,
+/// `signingSecret` the optional Standard Webhooks headers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Webhook {
+    /// Name shown to administrators.
+    pub name: String,
+    /// Where events are posted to.
+    pub url: String,
+    /// `STARTED`, `FINISHED`.
+    pub events: Vec<String>,
+    /// `chat`, `email`; empty means all.
+    pub media_types: Vec<String>,
+    /// Milliseconds between attempts; absent means full jitter over the whole window.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_timeout_ms: Option<u32>,
+    /// Attempts in all; absent means as many as the window holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_attempts: Option<u32>,
+    /// Off sends nothing; what is pending goes to the dead letters.
+    pub enabled: bool,
+}
+
+impl Default for Webhook {
+    fn default() -> Self {
+        Webhook {
+            name: String::new(),
+            url: String::new(),
+            events: vec!["STARTED".to_owned(), "FINISHED".to_owned()],
+            media_types: Vec::new(),
+            retry_timeout_ms: None,
+            retry_attempts: None,
+            enabled: true,
+        }
+    }
+}
+
+impl Object for Webhook {
+    const KIND: Kind = Kind::Webhook;
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn validate(&self, problems: &mut Problems) {
+        problems.required("name", &self.name, 128);
+        if self.url.is_empty() {
+            problems.missing("url");
+        } else {
+            problems.url("url", &self.url);
+        }
+        for event in &self.events {
+            problems.one_of("events", event, &["STARTED", "FINISHED"]);
+        }
+        for media in &self.media_types {
+            problems.one_of("mediaTypes", media, &["chat", "email"]);
+        }
+        if let Some(ms) = self.retry_timeout_ms {
+            problems.within("retryTimeoutMs", ms.into(), 100, 86_400_000);
+        }
+        if let Some(attempts) = self.retry_attempts {
+            problems.within("retryAttempts", attempts.into(), 1, 1000);
+        }
+    }
+
+    fn shelf(shelves: &Shelves) -> &Shelf<Self> {
+        &shelves.webhooks
+    }
+
+    fn shelf_mut(shelves: &mut Shelves) -> &mut Shelf<Self> {
+        &mut shelves.webhooks
+    }
+}
