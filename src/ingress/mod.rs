@@ -1,1 +1,6 @@
 //! What peers ask of us, one file or folder a connection.
+//!
+//! A handler takes an authenticated, bounded request and answers in its dialect; it asks [`crate::shard`] and tells its
+//! caller only what is safe. Handlers do not know each other.
+
+pub mod answer;
