@@ -1,5 +1,12 @@
 //! Integration tests against real parts: one binary, a module per area.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a test may end at the first surprise and say so"
+)]
+
 mod chaos;
 mod provisioning;
 mod support;

@@ -1,1 +1,8 @@
 //! Starts the real parts the tests need, on private ports and sockets.
+//!
+//! A part that is not installed fails the test that asked for it, with the command that installs it.
+
+#![allow(dead_code, reason = "each area uses its own share of what the parts offer")]
+
+pub(crate) mod part;
+pub(crate) mod redis;
