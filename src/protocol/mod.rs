@@ -4,4 +4,6 @@
 //! contract refuses. Every decoder that faces the network has a property test.
 
 pub mod body;
+pub mod client_token;
 pub mod envelope;
+pub mod widget;
