@@ -8,5 +8,6 @@
 )]
 
 mod chaos;
+mod log;
 mod provisioning;
 mod support;

@@ -1,0 +1,161 @@
+//! What every store must do, one function per behaviour, generic over a [`Harness`].
+//!
+//! A store's runner file says how to start it and calls [`conformance!`]; [`conformance_days!`] adds what takes hours by the
+//! store's clock, for stores whose clock the test moves. Each behaviour gets a store started for it alone, so a runner may share a
+//! server but must isolate the data.
+
+pub(crate) mod appends;
+pub(crate) mod bounds;
+pub(crate) mod cluster;
+pub(crate) mod effects;
+pub(crate) mod expiry;
+pub(crate) mod given;
+pub(crate) mod keys;
+pub(crate) mod liveness;
+pub(crate) mod matching;
+pub(crate) mod pages;
+pub(crate) mod peers;
+pub(crate) mod timers;
+pub(crate) mod watch;
+
+use futures_util::future::LocalBoxFuture;
+use nexus::log::SharedLog;
+use nexus::model::Millis;
+
+/// One store, started for one behaviour.
+pub(crate) trait Harness {
+    /// The handle of one more core.
+    fn core(&self) -> SharedLog;
+
+    /// A handle as another node has it.
+    fn other_node(&self) -> SharedLog {
+        self.core()
+    }
+
+    /// A handle whose watch holds few events: at most 256.
+    fn narrow_core(&self) -> SharedLog;
+
+    /// The store's time.
+    fn now(&self) -> Millis;
+
+    /// Lets this long pass by the store's clock.
+    fn pass(&self, ms: u64) -> LocalBoxFuture<'_, ()>;
+}
+
+/// Runs one behaviour on a runtime like a core's.
+pub(crate) fn run<H, S, T>(start: S, behaviour: T)
+where
+    S: AsyncFnOnce() -> H,
+    T: AsyncFnOnce(&H),
+{
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    tokio::task::LocalSet::new().block_on(&runtime, async {
+        let harness = start().await;
+        behaviour(&harness).await;
+    });
+}
+
+/// Tests of every behaviour; the argument is an async function without arguments that starts a harness.
+macro_rules! conformance {
+    ($start:path) => {
+        conformance!(@each $start;
+            appends::the_first_record_is_decided_on_nothing,
+            appends::a_decided_append_continues_the_chain,
+            appends::a_decision_on_another_top_is_refused_and_writes_nothing,
+            appends::an_equal_number_with_another_hash_is_refused,
+            appends::of_two_decisions_on_one_top_one_wins_and_the_loser_decides_again,
+            appends::an_admitted_append_is_numbered_by_the_store,
+            appends::admitted_appends_at_once_leave_no_gap,
+            appends::an_admitted_append_to_a_log_that_is_not_there_is_closed,
+            appends::a_closed_log_takes_only_what_was_decided,
+            appends::several_records_are_written_in_one_step,
+            appends::bodies_come_back_as_given,
+            bounds::too_much_is_refused_and_nothing_is_written,
+            bounds::the_largest_append_is_taken,
+            keys::a_repeat_gets_the_first_answer,
+            keys::a_repeat_is_recognised_before_anything_else,
+            keys::the_same_key_with_another_body_is_refused,
+            keys::a_refused_append_leaves_no_key,
+            keys::of_two_appends_with_one_key_at_once_one_is_written,
+            keys::a_repeat_of_an_opening_names_the_session_it_opened,
+            peers::a_peer_without_a_session_gets_one,
+            peers::a_peer_with_an_open_session_is_heard_in_it,
+            peers::of_two_that_open_at_once_one_does,
+            peers::a_peer_whose_session_is_over_gets_another,
+            peers::a_closed_session_is_nobodys_open_one,
+            peers::only_the_peers_own_session_lets_go_of_it,
+            peers::opening_into_a_log_that_exists_is_refused,
+            peers::an_index_entry_names_the_peers_session,
+            effects::a_lane_is_leased_in_order,
+            effects::lanes_do_not_wait_for_each_other,
+            effects::a_lease_that_ends_is_given_again,
+            effects::a_retry_delays_its_lane_only,
+            effects::an_effect_waits_for_the_appending_node_first,
+            effects::an_effect_done_without_a_lease_is_done,
+            effects::done_twice_is_done,
+            effects::effects_of_later_appends_stay_behind_earlier_ones,
+            effects::a_lease_takes_no_more_than_its_limit,
+            effects::two_that_lease_at_once_share_no_effect,
+            effects::a_refused_append_causes_no_effect,
+            timers::a_timer_is_due_when_its_time_has_come,
+            timers::a_timer_moves_and_clears,
+            timers::the_most_overdue_comes_first,
+            timers::timers_are_found_in_the_partition_of_their_log,
+            liveness::a_log_lapses_unless_renewed,
+            liveness::a_renewal_gives_a_deadline_to_a_log_without_one,
+            liveness::an_append_ends_liveness,
+            pages::there_is_nothing_to_read_of_a_log_that_is_not_there,
+            pages::a_tail_begins_at_the_last_snapshot,
+            pages::a_page_forward_begins_where_asked,
+            pages::a_page_backward_ends_where_asked,
+            pages::trimming_forgets_what_is_below,
+            pages::trimming_spares_the_last_snapshot,
+            pages::erasing_takes_bodies_and_keeps_the_chain,
+            pages::tops_come_in_the_order_asked,
+            expiry::an_expired_log_is_gone,
+            expiry::a_later_append_sets_another_expiry,
+            expiry::a_peer_whose_session_expired_gets_another,
+            watch::a_watcher_hears_of_every_record_in_order,
+            watch::a_watcher_hears_what_another_node_appends,
+            watch::nothing_comes_after_unwatch,
+            watch::watching_twice_is_watching_once,
+            watch::the_watch_is_taken_once,
+            watch::a_watcher_that_does_not_keep_up_is_told_so,
+            watch::signals_reach_watchers_and_are_not_stored,
+            matching::a_write_returns_the_best_pair,
+            matching::the_best_pair_is_that_of_the_reference,
+            matching::an_older_number_never_overwrites_a_newer_one,
+            matching::a_departed_session_is_not_brought_back,
+            matching::a_rank_counts_those_before,
+            matching::the_mean_interval_is_hidden_below_five_samples,
+            matching::tenants_do_not_meet,
+            cluster::open_sessions_are_counted_per_tenant,
+            cluster::announced_nodes_are_seen_until_they_lapse,
+            cluster::a_token_is_spent_once,
+            cluster::a_spent_token_may_be_forgotten_after_its_time,
+            cluster::a_canary_comes_back,
+            cluster::handles_agree_on_what_the_store_is,
+        );
+    };
+    (@each $start:path; $($module:ident::$behaviour:ident,)*) => {
+        $(
+            #[test]
+            fn $behaviour() {
+                $crate::log::suite::run($start, $crate::log::suite::$module::$behaviour);
+            }
+        )*
+    };
+}
+
+/// Tests of the behaviours that take hours by the store's clock.
+macro_rules! conformance_days {
+    ($start:path) => {
+        conformance!(@each $start;
+            keys::a_key_is_forgotten_after_its_horizon,
+            matching::the_mean_interval_is_that_of_the_last_quarter_hour,
+        );
+    };
+}
