@@ -10,6 +10,7 @@
 //! after a `101`, a fresh small task with a [`websocket::Socket`].
 
 pub mod address;
+pub mod echo;
 pub mod http;
 pub mod listener;
 mod proxy;

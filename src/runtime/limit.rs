@@ -78,6 +78,14 @@ impl Bucket {
         Ok(())
     }
 
+    /// Takes `count` tokens even if they are not there. Returns how long it is until the bucket is out of
+    /// debt; zero when it is not in debt.
+    pub fn charge(&mut self, rate: &Rate, count: u32, now: Instant) -> Duration {
+        let full_at = self.full_at.map_or(now, |at| at.max(now)) + rate.interval * count;
+        self.full_at = Some(full_at);
+        full_at.saturating_duration_since(now + rate.interval * rate.burst)
+    }
+
     /// Whether nothing is missing, so that forgetting the bucket changes nothing.
     pub fn is_full(&self, now: Instant) -> bool {
         self.full_at.is_none_or(|at| at <= now)
@@ -298,6 +306,17 @@ mod tests {
         let mut bucket = Bucket::new();
         bucket.take(&rate, 4, now).unwrap_err();
         bucket.take(&rate, 3, now).unwrap();
+    }
+
+    #[test]
+    fn a_charge_beyond_the_burst_is_paid_back_by_waiting() {
+        let rate = Rate::per_second(10, 3);
+        let now = Instant::now();
+        let mut bucket = Bucket::new();
+        assert_eq!(bucket.charge(&rate, 3, now), Duration::ZERO);
+        let debt = bucket.charge(&rate, 5, now);
+        assert_eq!(debt, Duration::from_millis(500));
+        assert_eq!(bucket.charge(&rate, 1, now + debt), Duration::from_millis(100));
     }
 
     #[test]
