@@ -14,6 +14,7 @@ mod effects;
 mod error;
 pub mod local;
 mod matching;
+pub mod media;
 pub mod memory;
 mod store;
 mod watch;

@@ -6,4 +6,5 @@
 pub mod body;
 pub mod client_token;
 pub mod envelope;
+pub mod file;
 pub mod widget;

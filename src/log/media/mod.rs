@@ -1,0 +1,12 @@
+//! Bytes that are too large for a log: uploads and attachments, by tenant and id.
+//!
+//! **Owns** where the bytes lie and that they are whole and safe before their id is given to anybody. **Leaves** to others
+//! what they are and who may have them: a record in a session says that.
+//!
+//! **Must never happen**: a name or a path that a sender had a hand in; half a file that can be read.
+
+mod directory;
+mod store;
+
+pub use directory::DirectoryMedia;
+pub use store::{Media, MediaError, MediaFuture, MediaReader, MediaWriter, SharedMedia};
