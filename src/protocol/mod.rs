@@ -3,8 +3,10 @@
 //! **Must never happen**: a decoder that panics, allocates more than a small multiple of its input, or accepts what its
 //! contract refuses. Every decoder that faces the network has a property test.
 
+pub mod agent;
 pub mod body;
 pub mod client_token;
 pub mod envelope;
 pub mod file;
+pub mod sealed;
 pub mod widget;

@@ -11,3 +11,4 @@ mod chaos;
 mod log;
 mod provisioning;
 mod support;
+mod workspace_frames;
