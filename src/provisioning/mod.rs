@@ -26,6 +26,7 @@ pub mod secret;
 mod directory;
 mod draft;
 mod embedded;
+mod postgres;
 mod rotation;
 mod row;
 mod snapshot;
@@ -35,6 +36,7 @@ mod store;
 pub use directory::{Act, Directory, DirectoryError, Written};
 pub use draft::{Draft, SecretWish};
 pub use embedded::EmbeddedStore;
+pub use postgres::{PostgresSettings, PostgresStore, Tls};
 pub use row::{AuditAction, AuditEntry, Image, KeyPurpose, KeyRecord, ObjectId, Row, SealedBytes};
 pub use snapshot::{
     AgentGrant, ApiKeyGrant, BuildError, KeyRefusal, KeyRing, SecretError, Shelf, Shelves, SigningKey,

@@ -9,7 +9,7 @@ use tracing::warn;
 
 use super::directory::{Directory, DirectoryError};
 use super::embedded::EmbeddedStore;
-
+use super::postgres::{PostgresSettings, PostgresStore};
 use super::rotation::ensure_shared_keys;
 use super::secret::{MasterKeyError, MasterKeys};
 use super::snapshot::{BuildError, Publisher, SealedError, SealedFile, Snapshot, Snapshots};
@@ -30,6 +30,8 @@ pub struct Settings {
 pub enum Backend {
     /// A file of this node.
     Embedded(PathBuf),
+    /// A database that nodes share.
+    Postgres(PostgresSettings),
 }
 
 /// Running provisioning. Dropping it stops following the store.
@@ -72,6 +74,7 @@ impl Provisioning {
     pub async fn start(settings: Settings, now: Millis) -> Result<Self, StartError> {
         let store: Arc<dyn Store> = match settings.backend {
             Backend::Embedded(path) => Arc::new(EmbeddedStore::open(&path)?),
+            Backend::Postgres(settings) => Arc::new(PostgresStore::connect(settings)?),
         };
         Self::start_on(store, settings.masters, settings.sealed_snapshot, now).await
     }

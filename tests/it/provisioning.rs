@@ -1,10 +1,9 @@
 //! Provisioning over real stores: one conformance suite, and what the parts do together.
 
-#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
-
 mod conformance;
 mod directory;
 mod embedded;
+mod postgres;
 mod snapshot;
 
 use std::sync::Arc;

@@ -5,4 +5,5 @@
 #![allow(dead_code, reason = "each area uses its own share of what the parts offer")]
 
 pub(crate) mod part;
+pub(crate) mod postgres;
 pub(crate) mod redis;

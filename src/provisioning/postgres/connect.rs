@@ -1,0 +1,175 @@
+//! Sessions with the database: opened with timeouts, driven by a task, with statements prepared once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
+use secrecy::ExposeSecret as _;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Notify;
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, Statement};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::error::failed;
+use super::settings::{PostgresSettings, Tls};
+use crate::provisioning::store::StoreError;
+
+/// Opens sessions; the pool's manager.
+#[derive(Clone)]
+pub(super) struct Connector {
+    config: Config,
+    tls: Option<MakeRustlsConnect>,
+    timeout: Duration,
+}
+
+/// One session. Its statements live as long as it does.
+pub(super) struct Session {
+    pub(super) client: Client,
+    statements: HashMap<Box<str>, Statement>,
+    /// Somebody stopped waiting for it; whoever is next must not wait behind that.
+    given_up: bool,
+}
+
+/// What the driver of a session tells about it.
+#[derive(Default)]
+pub(super) struct Heard {
+    /// A notification came.
+    pub(super) notified: Notify,
+    /// The session ended.
+    pub(super) ended: Notify,
+}
+
+impl Connector {
+    pub(super) fn new(settings: &PostgresSettings) -> Result<Self, StoreError> {
+        // The parser's own text may quote the address, and with it the password.
+        let mut config: Config = settings
+            .url
+            .expose_secret()
+            .parse()
+            .map_err(|_| StoreError::Schema("the address of the database cannot be read".to_owned()))?;
+        let ms = settings.statement_timeout.as_millis();
+        let options = format!(
+            "{} -c statement_timeout={ms} -c lock_timeout={ms} -c idle_in_transaction_session_timeout={} \
+             -c TimeZone=UTC",
+            config.get_options().unwrap_or_default(),
+            2 * ms,
+        );
+        config
+            .options(options.trim())
+            .application_name("nexus")
+            .connect_timeout(settings.connect_timeout)
+            .tcp_user_timeout(2 * settings.statement_timeout)
+            .keepalives_idle(Duration::from_secs(30));
+        let tls = match &settings.tls {
+            Tls::Off => None,
+            Tls::Verified(path) => Some(verified(path)?),
+        };
+        Ok(Connector {
+            config,
+            tls,
+            timeout: settings.connect_timeout,
+        })
+    }
+
+    /// Opens a session and spawns its driver. The driver ends with the session.
+    pub(super) async fn open(&self, heard: Arc<Heard>) -> Result<Session, StoreError> {
+        let opening = async {
+            match &self.tls {
+                None => {
+                    let (client, connection) = self.config.connect(NoTls).await.map_err(failed)?;
+                    tokio::spawn(drive(connection, heard));
+                    Ok::<_, StoreError>(client)
+                }
+                Some(tls) => {
+                    let (client, connection) = self.config.connect(tls.clone()).await.map_err(failed)?;
+                    tokio::spawn(drive(connection, heard));
+                    Ok(client)
+                }
+            }
+        };
+        let client = tokio::time::timeout(self.timeout, opening)
+            .await
+            .map_err(|_| StoreError::Unavailable("no connection in time".to_owned()))??;
+        Ok(Session {
+            client,
+            statements: HashMap::new(),
+            given_up: false,
+        })
+    }
+}
+
+impl Session {
+    /// The statement for a text, prepared at its first use in this session.
+    pub(super) async fn prepared(&mut self, sql: &str) -> Result<Statement, StoreError> {
+        if let Some(statement) = self.statements.get(sql) {
+            return Ok(statement.clone());
+        }
+        let statement = self.client.prepare(sql).await.map_err(failed)?;
+        self.statements.insert(sql.into(), statement.clone());
+        Ok(statement)
+    }
+
+    /// Takes the session out of use: an answer did not come in time, and may yet.
+    pub(super) fn give_up(&mut self) {
+        self.given_up = true;
+    }
+}
+
+impl bb8::ManageConnection for Connector {
+    type Connection = Session;
+    type Error = StoreError;
+
+    async fn connect(&self) -> Result<Session, StoreError> {
+        self.open(Arc::default()).await
+    }
+
+    async fn is_valid(&self, session: &mut Session) -> Result<(), StoreError> {
+        session.client.check_connection().await.map_err(failed)
+    }
+
+    fn has_broken(&self, session: &mut Session) -> bool {
+        session.given_up || session.client.is_closed()
+    }
+}
+
+async fn drive<S, T>(mut connection: Connection<S, T>, heard: Arc<Heard>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    loop {
+        match std::future::poll_fn(|context| connection.poll_message(context)).await {
+            Some(Ok(AsyncMessage::Notification(_))) => heard.notified.notify_one(),
+            Some(Ok(_)) => {}
+            // Whoever waits on the client gets the error there.
+            Some(Err(_)) | None => break,
+        }
+    }
+    heard.ended.notify_one();
+}
+
+fn verified(authorities: &std::path::Path) -> Result<MakeRustlsConnect, StoreError> {
+    let refused =
+        |why: String| StoreError::Schema(format!("authorities in {}: {why}", authorities.display()));
+    let mut roots = rustls::RootCertStore::empty();
+    for certificate in
+        CertificateDer::pem_file_iter(authorities).map_err(|error| refused(error.to_string()))?
+    {
+        let certificate = certificate.map_err(|error| refused(error.to_string()))?;
+        roots
+            .add(certificate)
+            .map_err(|error| refused(error.to_string()))?;
+    }
+    if roots.is_empty() {
+        return Err(refused("none found".to_owned()));
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| refused(error.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(MakeRustlsConnect::new(config))
+}

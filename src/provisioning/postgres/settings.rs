@@ -1,0 +1,46 @@
+//! How the database is reached.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+/// How the database is reached and how long we wait for it.
+#[derive(Debug, Clone)]
+pub struct PostgresSettings {
+    /// `postgres://user:password@host:port/database`, several hosts allowed.
+    pub url: SecretString,
+    /// Whether the connection is encrypted.
+    pub tls: Tls,
+    /// Connections of this node, besides the one that listens.
+    pub max_connections: u32,
+    /// The longest wait for a connection.
+    pub connect_timeout: Duration,
+    /// The longest a statement may run; the server ends it, and a little later we stop waiting.
+    pub statement_timeout: Duration,
+    /// Whether `prepare` migrates the schema; otherwise it only checks it.
+    pub migrate: bool,
+}
+
+/// Whether the connection is encrypted.
+#[derive(Debug, Clone)]
+pub enum Tls {
+    /// In clear: for a socket of this machine or a mesh that encrypts.
+    Off,
+    /// The server's certificate must come from an authority in this PEM file and name the host.
+    Verified(PathBuf),
+}
+
+impl PostgresSettings {
+    /// Settings with the defaults of the configuration file.
+    pub fn new(url: SecretString) -> Self {
+        PostgresSettings {
+            url,
+            tls: Tls::Off,
+            max_connections: 8,
+            connect_timeout: Duration::from_secs(3),
+            statement_timeout: Duration::from_secs(5),
+            migrate: true,
+        }
+    }
+}

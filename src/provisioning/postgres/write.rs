@@ -1,0 +1,223 @@
+//! A write as one transaction: version, changes, audit, notice.
+
+use tokio_postgres::Transaction;
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+use super::connect::Session;
+use super::error::{commit_failed, corrupt, failed};
+use super::sql::system_time;
+use super::store::Statements;
+use crate::model::TenantId;
+use crate::provisioning::objects::Kind;
+use crate::provisioning::row::{AuditAction, KeyPurpose, KeyRecord, ObjectId, Row};
+use crate::provisioning::store::{Change, Clash, Expect, StoreError, Write};
+
+/// The channel every node listens on.
+pub(super) const NOTICE: &str = "nexus_provisioning";
+
+const BUMP: &str = "UPDATE nex_version SET version = version + 1 RETURNING version";
+const TELL: &str = "SELECT pg_notify($1, $2)";
+const AUDIT: &str = "INSERT INTO nex_audit (version, place, at, ccid, actor, action, subject, object_id, fields) \
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+const ADD_KEY: &str =
+    "INSERT INTO nex_keys (ccid, purpose, id, active_from, wrapped) VALUES ($1, $2, $3, $4, $5)";
+const REWRAP_KEY: &str =
+    "UPDATE nex_keys SET active_from = $4, wrapped = $5 WHERE ccid = $1 AND purpose = $2 AND id = $3";
+const DROP_KEY: &str = "DELETE FROM nex_keys WHERE ccid = $1 AND purpose = $2 AND id = $3";
+const DROP_KEYS: &str = "DELETE FROM nex_keys WHERE ccid = $1";
+
+/// Applies a write. The version's row is locked first, so writers take turns and a check made in the transaction holds
+/// until it ends.
+pub(super) async fn write(
+    session: &mut Session,
+    statements: &Statements,
+    write: &Write,
+) -> Result<u64, StoreError> {
+    // Preparing inside the transaction would be one more round trip under the lock.
+    let mut prepared = Vec::with_capacity(write.changes.len());
+    for change in &write.changes {
+        let text = match change {
+            Change::Put {
+                row,
+                expect: Expect::Absent,
+                ..
+            } => statements.of(row.kind).insert.as_str(),
+            Change::Put {
+                row,
+                expect: Expect::Version(_),
+                ..
+            } => statements.of(row.kind).update.as_str(),
+            Change::Delete { kind, .. } => statements.of(*kind).delete.as_str(),
+            Change::AddKey(_) => ADD_KEY,
+            Change::RewrapKey(_) => REWRAP_KEY,
+            Change::DropKey { .. } => DROP_KEY,
+        };
+        prepared.push(session.prepared(text).await?);
+    }
+    let audit = session.prepared(AUDIT).await?;
+    let transaction = session.client.transaction().await.map_err(failed)?;
+    let version: i64 = transaction.query_one(BUMP, &[]).await.map_err(failed)?.get(0);
+    for ((place, change), statement) in (0_i64..).zip(&write.changes).zip(&prepared) {
+        let done = match change {
+            Change::Put { row, expect, fields } => {
+                let action = check(&transaction, statements, row, *expect).await?;
+                put(&transaction, statement, row, version).await?;
+                Done::row(row.kind, row.tenant, &row.id, action, fields.clone())
+            }
+            Change::Delete { kind, tenant, id } => {
+                let gone = transaction
+                    .execute(statement, &[&tenant.0, &id.as_str()])
+                    .await
+                    .map_err(failed)?;
+                if gone == 0 {
+                    return Err(Clash::Absent.into());
+                }
+                if *kind == Kind::Tenant {
+                    transaction
+                        .execute(DROP_KEYS, &[&tenant.0])
+                        .await
+                        .map_err(failed)?;
+                }
+                Done::row(*kind, *tenant, id, AuditAction::Deleted, Vec::new())
+            }
+            Change::AddKey(record) | Change::RewrapKey(record) => {
+                let written = put_key(&transaction, statement, record).await?;
+                if written == 0 {
+                    return Err(Clash::Absent.into());
+                }
+                let what = if matches!(change, Change::AddKey(_)) {
+                    "added"
+                } else {
+                    "wrapped"
+                };
+                Done::key(record.tenant, record.purpose, record.id, what)
+            }
+            Change::DropKey { tenant, purpose, id } => {
+                let owner = owner(*tenant);
+                let parameters: [&(dyn ToSql + Sync); 3] = [&owner, &purpose.as_str(), &i64::from(*id)];
+                transaction
+                    .execute(statement, &parameters)
+                    .await
+                    .map_err(failed)?;
+                Done::key(*tenant, *purpose, *id, "dropped")
+            }
+        };
+        let tenant = done.tenant.map(|tenant| tenant.0);
+        let parameters: [&(dyn ToSql + Sync); 9] = [
+            &version,
+            &place,
+            &system_time(write.at),
+            &tenant,
+            &write.actor,
+            &done.action.as_str(),
+            &done.subject,
+            &done.id,
+            &done.fields,
+        ];
+        transaction.execute(&audit, &parameters).await.map_err(failed)?;
+    }
+    transaction
+        .execute(TELL, &[&NOTICE, &version.to_string()])
+        .await
+        .map_err(failed)?;
+    transaction.commit().await.map_err(commit_failed)?;
+    u64::try_from(version).map_err(corrupt)
+}
+
+async fn check(
+    transaction: &Transaction<'_>,
+    statements: &Statements,
+    row: &Row,
+    expect: Expect,
+) -> Result<AuditAction, StoreError> {
+    let seen = &statements.of(row.kind).seen;
+    let found = transaction
+        .query_opt(seen, &[&row.tenant.0, &row.id.as_str()])
+        .await
+        .map_err(failed)?;
+    let version = found.map(|found| u64::try_from(found.get::<_, i64>(0)).unwrap_or(0));
+    match (expect, version) {
+        (Expect::Absent, None) => Ok(AuditAction::Created),
+        (Expect::Absent, Some(_)) => Err(Clash::IdTaken.into()),
+        (Expect::Version(_), None) => Err(Clash::Absent.into()),
+        (Expect::Version(expected), Some(there)) if expected == there => Ok(AuditAction::Updated),
+        (Expect::Version(_), Some(_)) => Err(Clash::Changed.into()),
+    }
+}
+
+async fn put(
+    transaction: &Transaction<'_>,
+    statement: &tokio_postgres::Statement,
+    row: &Row,
+    version: i64,
+) -> Result<(), StoreError> {
+    let id = row.id.as_str();
+    let (created, updated) = (system_time(row.created), system_time(row.updated));
+    let secrets: Vec<Option<&[u8]>> = row
+        .kind
+        .secrets()
+        .iter()
+        .map(|spec| Some(row.secrets.get(spec.field)?.0.as_slice()))
+        .collect();
+    let mut parameters: Vec<&(dyn ToSql + Sync)> =
+        vec![&row.tenant.0, &id, &version, &created, &updated, &row.body];
+    parameters.extend(secrets.iter().map(|secret| secret as &(dyn ToSql + Sync)));
+    transaction
+        .execute(statement, &parameters)
+        .await
+        .map_err(failed)?;
+    Ok(())
+}
+
+async fn put_key(
+    transaction: &Transaction<'_>,
+    statement: &tokio_postgres::Statement,
+    record: &KeyRecord,
+) -> Result<u64, StoreError> {
+    let owner = owner(record.tenant);
+    let parameters: [&(dyn ToSql + Sync); 5] = [
+        &owner,
+        &record.purpose.as_str(),
+        &i64::from(record.id),
+        &system_time(record.active_from),
+        &record.wrapped.0,
+    ];
+    transaction.execute(statement, &parameters).await.map_err(failed)
+}
+
+/// Shared keys are the nil tenant's.
+pub(super) fn owner(tenant: Option<TenantId>) -> Uuid {
+    tenant.map_or(Uuid::nil(), |tenant| tenant.0)
+}
+
+struct Done {
+    tenant: Option<TenantId>,
+    action: AuditAction,
+    subject: &'static str,
+    id: String,
+    fields: Vec<String>,
+}
+
+impl Done {
+    fn row(kind: Kind, tenant: TenantId, id: &ObjectId, action: AuditAction, fields: Vec<String>) -> Self {
+        Done {
+            tenant: Some(tenant),
+            action,
+            subject: kind.path(),
+            id: id.to_string(),
+            fields,
+        }
+    }
+
+    fn key(tenant: Option<TenantId>, purpose: KeyPurpose, id: u32, what: &str) -> Self {
+        let id = format!("{}/{id}", purpose.as_str());
+        Done {
+            tenant,
+            action: AuditAction::Rotated,
+            subject: "keys",
+            id,
+            fields: vec![what.to_owned()],
+        }
+    }
+}
