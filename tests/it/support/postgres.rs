@@ -23,7 +23,14 @@ impl Postgres {
         // The server's user must be able to make its data in here.
         std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
         let made = as_server_user("initdb")
-            .args(["--username=nexus", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "-D"])
+            .args([
+                "--username=nexus",
+                "--auth=trust",
+                "--encoding=UTF8",
+                "--locale=C",
+                "--no-sync",
+                "-D",
+            ])
             .arg(dir.path().join("data"))
             .output()
             .unwrap();
@@ -64,7 +71,10 @@ impl Postgres {
 
     /// Runs SQL and gives what it prints, unaligned.
     pub(crate) fn sql(&self, sql: &str) -> String {
-        self.tool("psql", &["-d", "nexus", "-AtqX", "-v", "ON_ERROR_STOP=1", "-c", sql])
+        self.tool(
+            "psql",
+            &["-d", "nexus", "-AtqX", "-v", "ON_ERROR_STOP=1", "-c", sql],
+        )
     }
 
     /// A dump of everything, as a backup would be.
@@ -87,7 +97,14 @@ impl Postgres {
             .arg("-D")
             .arg(self.dir.path().join("data"))
             .args(["-p", &self.port.to_string(), "-c", "listen_addresses=127.0.0.1"])
-            .args(["-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "max_connections=50"])
+            .args([
+                "-c",
+                "unix_socket_directories=",
+                "-c",
+                "fsync=off",
+                "-c",
+                "max_connections=50",
+            ])
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
@@ -97,7 +114,9 @@ impl Postgres {
         eventually("postgres to take connections", PATIENCE, || {
             ended = server.try_wait().unwrap().is_some();
             let port = self.port.to_string();
-            let ready = Command::new(&asked).args(["-h", "127.0.0.1", "-p", &port]).output();
+            let ready = Command::new(&asked)
+                .args(["-h", "127.0.0.1", "-p", &port])
+                .output();
             ended || ready.unwrap().status.success()
         });
         if !ended {
