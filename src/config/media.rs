@@ -1,0 +1,25 @@
+//! `[media]`: files and pictures.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::reader::section;
+use super::size::ByteSize;
+
+section! {
+    /// `[media]`.
+    pub struct Media {
+        /// Where the bytes lie. Absent: below the data directory.
+        pub directory: Option<PathBuf> = None,
+        /// One file.
+        pub max_file: ByteSize = ByteSize::mib(10),
+        /// Files of one session.
+        pub max_files: usize = 20,
+        /// What may be sent, by what the bytes are, not by what the name says.
+        pub types: Vec<String> = ["image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf", "text/plain"]
+            .map(str::to_owned)
+            .to_vec(),
+        /// The longest an upload may take.
+        pub upload_timeout: Duration = Duration::from_secs(120),
+    }
+}
