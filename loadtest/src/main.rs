@@ -1,3 +1,81 @@
 //! Whole journeys under load, measured from outside the server.
+//!
+//! Every client here talks to loopback only, from many loopback addresses, on an open-loop schedule. Memory and CPU of the
+//! server are read from `/proc` by this tool itself.
 
-fn main() {}
+mod constant;
+mod http;
+mod measure;
+mod pace;
+mod proc;
+mod report;
+mod scenario;
+mod server;
+mod tls;
+mod widget;
+
+use std::path::Path;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use tokio::task::LocalSet;
+
+use measure::Results;
+
+#[derive(Debug, Parser)]
+#[command(about = "Whole journeys under load, measured from outside the server")]
+struct Arguments {
+    #[command(subcommand)]
+    scenario: Scenario,
+}
+
+#[derive(Debug, Subcommand)]
+enum Scenario {
+    /// N chats at the widget's real rhythm.
+    Widgets(scenario::widgets::WidgetsArgs),
+    /// A constant hyper response to compare with; used by other scenarios.
+    #[command(hide = true)]
+    Constant {
+        /// Where to listen.
+        addr: std::net::SocketAddr,
+    },
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    LocalSet::new().block_on(&runtime, async {
+        match arguments.scenario {
+            Scenario::Widgets(args) => {
+                let folder = args.report.clone();
+                publish(&folder, "widgets", &scenario::widgets::run(args).await?)
+            }
+            Scenario::Constant { addr } => constant::serve(addr).await,
+        }
+    })
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "a command-line tool speaks on its standard output"
+)]
+fn publish(folder: &Path, name: &str, results: &Results) -> Result<()> {
+    let page = report::write(folder, name, results)?;
+    println!("{}", results.title);
+    for (name, value) in &results.figures {
+        println!("  {name:<44} {value:>14.1}");
+    }
+    for (name, summary) in &results.latencies {
+        println!(
+            "  {name:<44} p50 {:>8.2} ms  p99 {:>8.2} ms  p99.9 {:>8.2} ms  ({})",
+            summary.p50_ms, summary.p99_ms, summary.p999_ms, summary.count
+        );
+    }
+    for (what, count) in &results.errors {
+        println!("  ! {what}: {count}");
+    }
+    println!("report: {}", page.display());
+    Ok(())
+}
