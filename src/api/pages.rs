@@ -1,8 +1,8 @@
 //! The pages in the binary: served as they were compiled in, under a policy that lets them run only what they came with.
 
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH,
-    LOCATION, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue,
+    IF_NONE_MATCH, LOCATION, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Method, StatusCode};
 
@@ -28,17 +28,23 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 /// Answers a request for a page, or for nothing that is one: `None`.
 #[must_use]
 pub fn serve(assets: &[Asset], method: &Method, path: &str, headers: &HeaderMap) -> Option<Response> {
-    let asset = assets.iter().find(|asset| asset.path == path || asset.path.strip_suffix("index.html") == Some(path));
+    let asset = assets
+        .iter()
+        .find(|asset| asset.path == path || asset.path.strip_suffix("index.html") == Some(path));
     let Some(asset) = asset else {
         return without_slash(assets, path);
     };
     if method != Method::GET && method != Method::HEAD {
         let mut refused = with_status(StatusCode::METHOD_NOT_ALLOWED);
-        refused.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        refused
+            .headers_mut()
+            .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return Some(refused);
     }
     let tag = tag(asset);
-    let known = headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
+    let known = headers
+        .get(IF_NONE_MATCH)
+        .is_some_and(|known| known.as_bytes() == tag.as_bytes());
     let mut response = if known {
         with_status(StatusCode::NOT_MODIFIED)
     } else {
@@ -52,7 +58,9 @@ pub fn serve(assets: &[Asset], method: &Method, path: &str, headers: &HeaderMap)
         (CACHE_CONTROL, "no-cache"),
     ];
     for (name, value) in fields {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
     }
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         response.headers_mut().insert(ETAG, tag);
@@ -63,7 +71,9 @@ pub fn serve(assets: &[Asset], method: &Method, path: &str, headers: &HeaderMap)
 /// A folder asked for without its slash is shown the way.
 fn without_slash(assets: &[Asset], path: &str) -> Option<Response> {
     let folder = format!("{path}/");
-    let exists = assets.iter().any(|asset| asset.path.strip_suffix("index.html") == Some(folder.as_str()));
+    let exists = assets
+        .iter()
+        .any(|asset| asset.path.strip_suffix("index.html") == Some(folder.as_str()));
     let location = HeaderValue::from_str(&folder).ok().filter(|_| exists)?;
     let mut response = with_status(StatusCode::PERMANENT_REDIRECT);
     response.headers_mut().insert(LOCATION, location);
@@ -84,7 +94,11 @@ fn tag(asset: &Asset) -> String {
 mod tests {
     use super::*;
 
-    const ASSETS: &[Asset] = &[Asset { path: "/ux/x/index.html", mime: "text/html; charset=utf-8", bytes: b"<p>" }];
+    const ASSETS: &[Asset] = &[Asset {
+        path: "/ux/x/index.html",
+        mime: "text/html; charset=utf-8",
+        bytes: b"<p>",
+    }];
 
     fn get(path: &str, headers: &HeaderMap) -> Option<Response> {
         serve(ASSETS, &Method::GET, path, headers)
@@ -93,20 +107,37 @@ mod tests {
     #[test]
     fn a_page_is_served_under_its_folder_with_a_policy() {
         let page = get("/ux/x/", &HeaderMap::new()).unwrap();
-        assert_eq!((page.status(), page.body().as_bytes()), (StatusCode::OK, Some(&b"<p>"[..])));
-        assert!(page.headers()[CONTENT_SECURITY_POLICY].to_str().unwrap().contains("default-src 'none'"));
+        assert_eq!(
+            (page.status(), page.body().as_bytes()),
+            (StatusCode::OK, Some(&b"<p>"[..]))
+        );
+        assert!(
+            page.headers()[CONTENT_SECURITY_POLICY]
+                .to_str()
+                .unwrap()
+                .contains("default-src 'none'")
+        );
     }
 
     #[test]
     fn a_page_that_is_known_is_not_sent_again() {
         let mut headers = HeaderMap::new();
-        headers.insert(IF_NONE_MATCH, get("/ux/x/", &headers).unwrap().headers()[ETAG].clone());
-        assert_eq!(get("/ux/x/", &headers).unwrap().status(), StatusCode::NOT_MODIFIED);
+        headers.insert(
+            IF_NONE_MATCH,
+            get("/ux/x/", &headers).unwrap().headers()[ETAG].clone(),
+        );
+        assert_eq!(
+            get("/ux/x/", &headers).unwrap().status(),
+            StatusCode::NOT_MODIFIED
+        );
     }
 
     #[test]
     fn a_folder_without_its_slash_is_shown_the_way_and_what_is_no_page_is_none() {
-        assert_eq!(get("/ux/x", &HeaderMap::new()).unwrap().headers()[LOCATION], "/ux/x/");
+        assert_eq!(
+            get("/ux/x", &HeaderMap::new()).unwrap().headers()[LOCATION],
+            "/ux/x/"
+        );
         assert!(get("/ux/y", &HeaderMap::new()).is_none());
     }
 

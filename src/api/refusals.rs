@@ -31,7 +31,11 @@ mod tests {
             Refusal::Expectation,
         ];
         for refusal in refusals {
-            assert_eq!(fault(refusal).code.status(), refusal.status().as_u16(), "{refusal:?}");
+            assert_eq!(
+                fault(refusal).code.status(),
+                refusal.status().as_u16(),
+                "{refusal:?}"
+            );
         }
     }
 }

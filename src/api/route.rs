@@ -19,10 +19,16 @@ impl Public {
     /// The handler of a path.
     #[must_use]
     pub fn of(path: &str) -> Self {
-        let under = |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let under = |prefix: &str| {
+            path.strip_prefix(prefix)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
         if under("/nexus/v3/chat") || under("/chat/v3") {
             Self::Widgets
-        } else if under("/nexus/v3/agents/me") || under("/nexus/v3/agents/ticket") || under("/nexus/v3/agentstream") {
+        } else if under("/nexus/v3/agents/me")
+            || under("/nexus/v3/agents/ticket")
+            || under("/nexus/v3/agentstream")
+        {
             Self::Workspace
         } else if under("/ux") || path == "/" || path == "/openapi.yaml" || path == "/asyncapi.yaml" {
             Self::Page
@@ -51,11 +57,50 @@ pub fn template(path: &str) -> String {
 /// Words of the path tables; anything else a caller made up.
 fn is_word(segment: &str) -> bool {
     const WORDS: [&str; 44] = [
-        "nexus", "v3", "chat", "sessions", "messages", "images", "userdata", "participants", "agents", "me", "ticket",
-        "agentstream", "ux", "widget", "workspace", "apikeys", "tenants", "endpoints", "channels", "services", "senders",
-        "bots", "webhooks", "gapis", "standard-responses", "field-codes", "custom-variables", "pii-rules", "queues",
-        "opening-hours", "templates", "retention", "blocked", "keys", "rotate", "media", "interactions", "transcript",
-        "responses", "files", "config.json", "openapi.yaml", "asyncapi.yaml", "audit",
+        "nexus",
+        "v3",
+        "chat",
+        "sessions",
+        "messages",
+        "images",
+        "userdata",
+        "participants",
+        "agents",
+        "me",
+        "ticket",
+        "agentstream",
+        "ux",
+        "widget",
+        "workspace",
+        "apikeys",
+        "tenants",
+        "endpoints",
+        "channels",
+        "services",
+        "senders",
+        "bots",
+        "webhooks",
+        "gapis",
+        "standard-responses",
+        "field-codes",
+        "custom-variables",
+        "pii-rules",
+        "queues",
+        "opening-hours",
+        "templates",
+        "retention",
+        "blocked",
+        "keys",
+        "rotate",
+        "media",
+        "interactions",
+        "transcript",
+        "responses",
+        "files",
+        "config.json",
+        "openapi.yaml",
+        "asyncapi.yaml",
+        "audit",
     ];
     WORDS.contains(&segment)
 }
