@@ -3,3 +3,4 @@
 pub mod pages;
 pub mod refusals;
 pub mod route;
+pub mod ux;

@@ -11,7 +11,6 @@
 mod append;
 pub mod bounds;
 mod effects;
-pub mod embedded;
 mod error;
 pub mod local;
 mod matching;

@@ -61,18 +61,18 @@ impl TokenKey {
     }
 }
 
-/// The keys in force: the current one signs, both verify, so that a rotation invalidates nothing.
+/// The keys in force: the current one signs, all verify, so that a rotation invalidates nothing.
 #[derive(Debug)]
 pub struct TokenKeys {
     current: TokenKey,
-    previous: Option<TokenKey>,
+    others: Vec<TokenKey>,
 }
 
 impl TokenKeys {
     /// Keys in force.
     #[must_use]
-    pub const fn new(current: TokenKey, previous: Option<TokenKey>) -> Self {
-        Self { current, previous }
+    pub const fn new(current: TokenKey, others: Vec<TokenKey>) -> Self {
+        Self { current, others }
     }
 
     /// Writes a token.
@@ -101,10 +101,8 @@ impl TokenKeys {
         }
         let (signed, tag) = text.rsplit_once('.').ok_or(InvalidToken)?;
         let (header, payload) = signed.split_once('.').ok_or(InvalidToken)?;
-        let keys = [Some(&self.current), self.previous.as_ref()];
-        let key = keys
-            .into_iter()
-            .flatten()
+        let key = std::iter::once(&self.current)
+            .chain(&self.others)
             .find(|key| key.header == header)
             .ok_or(InvalidToken)?;
         let tag = URL_SAFE_NO_PAD.decode(tag).map_err(|_| InvalidToken)?;
@@ -147,7 +145,7 @@ mod tests {
 
     fn keys(current: &str, previous: Option<&str>) -> TokenKeys {
         let key = |id: &str| TokenKey::new(id, format!("secret of {id}").as_bytes());
-        TokenKeys::new(key(current), previous.map(key))
+        TokenKeys::new(key(current), previous.map(key).into_iter().collect())
     }
 
     fn token(bits: [u128; 3]) -> ClientToken {

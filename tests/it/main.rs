@@ -9,8 +9,6 @@
 
 mod chaos;
 mod log;
-mod net_http;
-mod net_server;
 mod provisioning;
 mod support;
 mod workspace_frames;

@@ -6,10 +6,23 @@ use serde::Serialize;
 use crate::model::{LogId, Millis};
 use crate::protocol::envelope::{CallIds, Dialect, success};
 
-/// An ended chat goes on answering as before for this long, so that its last words are read by every tab.
-const CLOSING_MS: u64 = 10_000;
-/// Then it says that it is over, until it is forgotten.
-const OVER_MS: u64 = 60_000;
+/// How long an ended chat is still answered for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Linger {
+    /// So long it answers as before, so that its last words are read by every tab.
+    pub closing_ms: u64,
+    /// Then, until so long after its end, it says that it is over.
+    pub over_ms: u64,
+}
+
+impl Default for Linger {
+    fn default() -> Self {
+        Self {
+            closing_ms: 10_000,
+            over_ms: 60_000,
+        }
+    }
+}
 
 /// What a poll is told about the end of a chat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,11 +40,11 @@ pub enum EndPhase {
 impl EndPhase {
     /// The phase at `now` of a chat that ended at `closed`.
     #[must_use]
-    pub fn at(closed: Option<Millis>, now: Millis) -> Self {
+    pub fn at(closed: Option<Millis>, now: Millis, linger: &Linger) -> Self {
         match closed.map(|closed| now.since(closed)) {
             None => Self::Open,
-            Some(0..CLOSING_MS) => Self::Closing,
-            Some(CLOSING_MS..OVER_MS) => Self::Over,
+            Some(since) if since < linger.closing_ms => Self::Closing,
+            Some(since) if since < linger.over_ms => Self::Over,
             Some(_) => Self::Gone,
         }
     }
@@ -147,8 +160,9 @@ mod tests {
     #[test]
     fn an_ended_chat_lingers_ten_seconds_says_so_until_sixty_and_is_gone() {
         let closed = Some(Millis(1_000));
-        let at = |ms: u64| EndPhase::at(closed, Millis(1_000 + ms));
-        assert_eq!(EndPhase::at(None, Millis(9)), EndPhase::Open);
+        let linger = Linger::default();
+        let at = |ms: u64| EndPhase::at(closed, Millis(1_000 + ms), &linger);
+        assert_eq!(EndPhase::at(None, Millis(9), &linger), EndPhase::Open);
         assert_eq!((at(0), at(9_999)), (EndPhase::Closing, EndPhase::Closing));
         assert_eq!((at(10_000), at(59_999)), (EndPhase::Over, EndPhase::Over));
         assert_eq!(at(60_000), EndPhase::Gone);

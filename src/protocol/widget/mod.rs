@@ -14,7 +14,7 @@ mod query;
 mod request;
 mod window;
 
-pub use answer::{EndPhase, created, messages};
+pub use answer::{EndPhase, Linger, created, messages};
 pub use index::{Bases, Index};
 pub use message::{Cast, Speaker, TypingLine, is_shown, message, picture, typing};
 pub use query::Query;

@@ -6,5 +6,4 @@
 #[macro_use]
 mod suite;
 
-mod embedded;
 mod memory;

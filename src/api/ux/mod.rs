@@ -1,0 +1,3 @@
+//! The pages in the binary, as files and as what their programs need to know.
+
+pub mod widget;
