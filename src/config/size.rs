@@ -63,7 +63,7 @@ impl fmt::Display for ByteSize {
         let exact = UNITS
             .iter()
             .take(3)
-            .find(|(_, bytes)| self.0 >= *bytes && self.0 % bytes == 0);
+            .find(|(_, bytes)| self.0 >= *bytes && self.0.is_multiple_of(*bytes));
         match exact {
             Some((unit, bytes)) => write!(f, "{}{unit}", self.0 / bytes),
             None => write!(f, "{}B", self.0),
