@@ -11,6 +11,7 @@
 mod append;
 pub mod bounds;
 mod effects;
+pub mod embedded;
 mod error;
 pub mod local;
 mod matching;

@@ -119,9 +119,9 @@ impl Gate {
         })
     }
 
-    /// How many connections are open, for the metric.
+    /// How many connections were let in and are open, for the metric.
     pub fn open(&self) -> usize {
-        self.total.open()
+        self.addresses.open()
     }
 }
 

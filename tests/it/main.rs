@@ -9,6 +9,8 @@
 
 mod chaos;
 mod log;
+mod net_http;
+mod net_server;
 mod provisioning;
 mod support;
 mod workspace_frames;

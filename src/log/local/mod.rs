@@ -14,4 +14,4 @@ pub use canary::canary;
 pub(crate) use deadlines::Deadlines;
 pub(crate) use fanout::{Fanout, Subscriptions};
 pub use partitions::check_partitions;
-pub(crate) use tables::MatchTables;
+pub(crate) use tables::{DEPARTED_MS, MatchTables};

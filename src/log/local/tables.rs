@@ -15,7 +15,7 @@ const MIN_SAMPLES: usize = 5;
 /// More than this many assignments of one queue within the window change the mean no longer.
 const MAX_SAMPLES: usize = 1_024;
 /// How long a departed session or desk is remembered, so that a write delayed on its way does not bring it back.
-const DEPARTED_MS: u64 = 3_600_000;
+pub(crate) const DEPARTED_MS: u64 = 3_600_000;
 
 /// Waiting sessions and ready desks by tenant.
 #[derive(Debug, Default)]
@@ -40,11 +40,14 @@ fn turn(session: &WaitingSession) -> Turn {
 }
 
 impl MatchTables {
-    /// Writes, unless something newer is there, and names the best pair.
-    pub(crate) fn apply(&mut self, tenant: TenantId, op: MatchOp, now: Millis) -> MatchAnswer {
-        let tables = self.tenants.entry(tenant).or_default();
-        tables.apply(op, now);
-        tables.best()
+    /// Writes, unless something newer is there; says whether it wrote.
+    pub(crate) fn write(&mut self, tenant: TenantId, op: MatchOp, now: Millis) -> bool {
+        self.tenants.entry(tenant).or_default().write(op, now)
+    }
+
+    /// Remembers one that departed before a restart.
+    pub(crate) fn restore_departed(&mut self, tenant: TenantId, log: LogId, n: u64, at: Millis) {
+        self.tenants.entry(tenant).or_default().depart(log, n, at);
     }
 
     pub(crate) fn best(&self, tenant: TenantId) -> MatchAnswer {
@@ -63,40 +66,42 @@ impl MatchTables {
 }
 
 impl Tables {
-    fn apply(&mut self, op: MatchOp, now: Millis) {
+    fn write(&mut self, op: MatchOp, now: Millis) -> bool {
         self.forget_departed(now);
+        let (log, n) = match &op {
+            MatchOp::Wait(session) => (session.session, session.n),
+            MatchOp::Unwait { session, n, .. } => (*session, *n),
+            MatchOp::Ready(desk) => (desk.desk, desk.n),
+            MatchOp::Unready { desk, n } => (*desk, *n),
+        };
+        if !self.is_news(log, n) {
+            return false;
+        }
         match op {
             MatchOp::Wait(session) => {
-                if self.is_news(session.session, session.n) {
-                    self.remove_waiting(session.session);
-                    self.departed.remove(&session.session);
-                    self.order.insert(turn(&session));
-                    self.waiting.insert(session.session, session);
-                }
+                self.remove_waiting(log);
+                self.departed.remove(&log);
+                self.order.insert(turn(&session));
+                self.waiting.insert(log, session);
             }
-            MatchOp::Unwait { session, n, assigned } => {
-                if self.is_news(session, n) {
-                    if let Some(was) = self.remove_waiting(session)
-                        && assigned
-                    {
-                        self.sample(was.queue, now);
-                    }
-                    self.depart(session, n, now);
+            MatchOp::Unwait { assigned, .. } => {
+                if let Some(was) = self.remove_waiting(log)
+                    && assigned
+                {
+                    self.sample(was.queue, now);
                 }
+                self.depart(log, n, now);
             }
             MatchOp::Ready(desk) => {
-                if self.is_news(desk.desk, desk.n) {
-                    self.departed.remove(&desk.desk);
-                    self.ready.insert(desk.desk, desk);
-                }
+                self.departed.remove(&log);
+                self.ready.insert(log, desk);
             }
-            MatchOp::Unready { desk, n } => {
-                if self.is_news(desk, n) {
-                    self.ready.remove(&desk);
-                    self.depart(desk, n, now);
-                }
+            MatchOp::Unready { .. } => {
+                self.ready.remove(&log);
+                self.depart(log, n, now);
             }
         }
+        true
     }
 
     /// A repeat of what is known is news too: writing it again changes nothing.

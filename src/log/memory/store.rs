@@ -241,7 +241,10 @@ impl Log for MemoryCore {
     }
 
     fn matching(&self, tenant: TenantId, op: MatchOp) -> LogFuture<'_, MatchAnswer> {
-        self.call(move |state, now| state.tables.apply(tenant, op, now))
+        self.call(move |state, now| {
+            state.tables.write(tenant, op, now);
+            state.tables.best(tenant)
+        })
     }
 
     fn best_pair(&self, tenant: TenantId) -> LogFuture<'_, MatchAnswer> {

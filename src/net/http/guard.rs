@@ -135,9 +135,15 @@ impl Guard {
         }
     }
 
-    /// The connection itself, and whether the peer may still be sending what nobody will read.
-    pub(crate) fn into_stream(self) -> (Stream, bool) {
-        (self.stream, !self.ended)
+    /// Whether the peer may be in the middle of sending something that nobody will read.
+    pub(crate) fn may_hold_back_bytes(&self) -> bool {
+        let between_requests = self.framing.in_head() && self.held.is_empty() && self.staged.is_empty();
+        !self.ended && !between_requests
+    }
+
+    /// The connection itself.
+    pub(crate) fn into_stream(self) -> Stream {
+        self.stream
     }
 
     fn poll_judged(

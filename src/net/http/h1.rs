@@ -49,7 +49,8 @@ pub(crate) async fn serve(
         // Heads are timed by the guard, which can still answer; this only backs it up.
         .header_read_timeout(limits.idle + limits.header * 2)
         .half_close(true)
-        .pipeline_flush(true)
+        // Not `pipeline_flush`: it keeps answers back for requests that a closing connection never serves,
+        // and then loses them; and it buffers a whole streamed answer in front of a pipelined request.
         .max_headers(limits.head.fields + 1)
         .max_buf_size((limits.head.bytes + 1024).max(64 * 1024))
         .serve_connection(guard, calls);
@@ -67,7 +68,8 @@ pub(crate) async fn serve(
         .await
     };
     let parts = http.into_parts();
-    let (stream, peer_may_send) = parts.io.into_stream();
+    let peer_may_send = parts.io.may_hold_back_bytes() || !parts.read_buf.is_empty();
+    let stream = parts.io.into_stream();
     if let Err(error) = ended {
         tracing::debug!(%error, "http connection ended early");
         if !connection.is_broken() {

@@ -400,7 +400,7 @@ pub(crate) fn is_field_byte(byte: u8) -> bool {
 
 /// What a request target may hold: RFC 3986, and the few other visible bytes that browsers leave bare.
 fn is_target_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%[]|\"{}".contains(&byte)
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%[]|{}".contains(&byte)
 }
 
 #[cfg(test)]

@@ -1,0 +1,181 @@
+//! Reading a log.
+
+use redb::ReadTransaction;
+
+use crate::log::append::{PeerKey, StoredRecord};
+use crate::log::bounds::MAX_BATCH;
+use crate::log::store::{DueTimer, Page, Tail};
+use crate::model::{LogId, Millis, Position, TenantId};
+
+use super::codec::{Fields, decode_record};
+use super::fault::Fault;
+use super::head::Head;
+use super::schema::{ReadRows, after, head_key, peer_key, read, record_key};
+
+/// The head of a log that is there and has not expired.
+fn head(table: &ReadRows, log: LogId, now: Millis) -> Result<Option<Head>, Fault> {
+    let Some(row) = table.get(&head_key(log)[..])? else {
+        return Ok(None);
+    };
+    let head = Head::decode(row.value())?;
+    Ok((!head.is_gone(now)).then_some(head))
+}
+
+/// Records `from..=to`, all of which must be there.
+fn records(table: &ReadRows, log: LogId, from: u64, to: u64) -> Result<Vec<StoredRecord>, Fault> {
+    if from > to {
+        return Ok(Vec::new());
+    }
+    let mut records = Vec::new();
+    let (begin, end) = (record_key(log, from), record_key(log, to));
+    for (n, row) in (from..).zip(table.range(&begin[..]..=&end[..])?) {
+        let (key, row) = row?;
+        if key.value() != record_key(log, n) {
+            return Err(Fault::Damaged("a record is missing"));
+        }
+        records.push(decode_record(n, row.value())?);
+    }
+    if records.len() as u64 != to - from + 1 {
+        return Err(Fault::Damaged("a record is missing"));
+    }
+    Ok(records)
+}
+
+pub(super) fn tail(read_at: &ReadTransaction, log: LogId, now: Millis) -> Result<Option<Tail>, Fault> {
+    let table = read(read_at, "log")?;
+    let Some(head) = head(&table, log, now)? else {
+        return Ok(None);
+    };
+    let from = head.tail_from();
+    let base = if from == head.base.n + 1 {
+        head.base
+    } else {
+        position(&table, log, from - 1)?
+    };
+    let records = records(&table, log, from, head.top.n)?;
+    Ok(Some(Tail { base, records }))
+}
+
+fn position(table: &ReadRows, log: LogId, n: u64) -> Result<Position, Fault> {
+    let row = table.get(&record_key(log, n)[..])?;
+    let row = row.ok_or(Fault::Damaged("a record is missing"))?;
+    Ok(decode_record(n, row.value())?.position())
+}
+
+pub(super) fn forward(
+    read_at: &ReadTransaction,
+    log: LogId,
+    from: u64,
+    limit: usize,
+    now: Millis,
+) -> Result<Option<Page>, Fault> {
+    page(read_at, log, now, |oldest, top| {
+        let from = from.max(oldest);
+        (from, top.min(from.saturating_add(count(limit)).saturating_sub(1)))
+    })
+}
+
+pub(super) fn backward(
+    read_at: &ReadTransaction,
+    log: LogId,
+    to: u64,
+    limit: usize,
+    now: Millis,
+) -> Result<Option<Page>, Fault> {
+    page(read_at, log, now, |oldest, top| {
+        let to = to.min(top);
+        (oldest.max((to + 1).saturating_sub(count(limit))), to)
+    })
+}
+
+fn count(limit: usize) -> u64 {
+    limit.min(MAX_BATCH) as u64
+}
+
+fn page(
+    read_at: &ReadTransaction,
+    log: LogId,
+    now: Millis,
+    choose: impl FnOnce(u64, u64) -> (u64, u64),
+) -> Result<Option<Page>, Fault> {
+    let table = read(read_at, "log")?;
+    let Some(head) = head(&table, log, now)? else {
+        return Ok(None);
+    };
+    let oldest = head.base.n + 1;
+    let (from, to) = choose(oldest, head.top.n);
+    Ok(Some(Page {
+        records: records(&table, log, from, to)?,
+        oldest,
+        top: head.top,
+    }))
+}
+
+/// Logs elsewhere than in the partition are not there.
+pub(super) fn tops(
+    read_at: &ReadTransaction,
+    logs: &[LogId],
+    is_here: impl Fn(LogId) -> bool,
+    now: Millis,
+) -> Result<Vec<Option<Position>>, Fault> {
+    let table = read(read_at, "log")?;
+    let top = |log: &LogId| {
+        if !is_here(*log) {
+            return Ok(None);
+        }
+        Ok(head(&table, *log, now)?.map(|head| head.top))
+    };
+    logs.iter().map(top).collect()
+}
+
+pub(super) fn open_session(
+    read_at: &ReadTransaction,
+    partition: u16,
+    peer: &PeerKey,
+    now: Millis,
+) -> Result<Option<LogId>, Fault> {
+    let peers = read(read_at, "peer")?;
+    let Some(row) = peers.get(&peer_key(partition, &peer.0)[..])? else {
+        return Ok(None);
+    };
+    let log = Fields(row.value()).log()?;
+    let head = head(&read(read_at, "log")?, log, now)?;
+    Ok(head.is_some_and(|head| !head.closed).then_some(log))
+}
+
+pub(super) fn open_sessions(read_at: &ReadTransaction, tenant: TenantId, now: Millis) -> Result<u64, Fault> {
+    let (begin, end) = (tenant.0.as_bytes(), after(tenant.0.as_bytes()));
+    let mut open = 0;
+    for row in read(read_at, "open")?.range(&begin[..]..&end[..])? {
+        let (_, until) = row?;
+        if Fields(until.value()).millis()? > now {
+            open += 1;
+        }
+    }
+    Ok(open)
+}
+
+pub(super) fn due_timers(
+    read_at: &ReadTransaction,
+    partition: u16,
+    limit: usize,
+    now: Millis,
+) -> Result<Vec<DueTimer>, Fault> {
+    let begin = partition.to_be_bytes();
+    let end = [&begin[..], &now.0.saturating_add(1).to_be_bytes()].concat();
+    let mut timers = Vec::new();
+    for row in read(read_at, "timer_due")?
+        .range(&begin[..]..&end[..])?
+        .take(limit)
+    {
+        let (key, _) = row?;
+        let mut fields = Fields(key.value());
+        fields.u16()?;
+        timers.push(DueTimer {
+            due: fields.millis()?,
+            log: fields.log()?,
+            name: fields.u16()?,
+        });
+    }
+    Ok(timers)
+}
