@@ -17,6 +17,7 @@ pub mod local;
 mod matching;
 pub mod media;
 pub mod memory;
+pub mod redis;
 mod store;
 mod watch;
 

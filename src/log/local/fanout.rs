@@ -89,6 +89,14 @@ impl Fanout {
         });
     }
 
+    /// Something of this partition went unheard on its way here.
+    pub(crate) fn lose(&self, partition: u16) {
+        for core in lock(&self.cores).iter().filter_map(Weak::upgrade) {
+            lock(&core.state).lost.insert(partition);
+            core.overflowed.notify_one();
+        }
+    }
+
     fn each_watcher(&self, log: LogId, mut tell: impl FnMut(&Core, &mut State)) {
         for core in lock(&self.cores).iter().filter_map(Weak::upgrade) {
             let mut state = lock(&core.state);

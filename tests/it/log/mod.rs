@@ -8,3 +8,4 @@ mod suite;
 
 mod embedded;
 mod memory;
+mod redis;

@@ -1,0 +1,356 @@
+//! One core's command connection: calls of our functions, pipelined, each answered by its own reply or by an error.
+//!
+//! The client never sends a call twice by itself. Each call carries a nonce that the function gives back, so that a reply matched to
+//! the wrong call is seen; the connection is then made anew. The same is done when calls time out while nothing at all is heard.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use fred::bytes_utils::Str;
+use fred::clients::{Client, WithOptions};
+use fred::error::{Error, ErrorKind};
+use fred::interfaces::{ClientLike, Resp3Frame};
+use fred::socket2::TcpKeepalive;
+use fred::types::config::{
+    ClusterDiscoveryPolicy, Config, ConnectionConfig, Options, PerformanceConfig, ReconnectPolicy, Server,
+    ServerConfig, TcpConfig, TlsConfig, TlsConnector, UnresponsiveConfig,
+};
+use fred::types::{Builder, ClientState, ClusterHash, CustomCommand, RespVersion, Value};
+
+use crate::log::error::LogError;
+use crate::model::LogId;
+
+use super::error::{self, Access};
+use super::keys::Partition;
+use super::library;
+use super::options::RedisOptions;
+
+/// A connection that is made anew is given this long before it may be made anew again.
+const RENEWAL_PAUSE: Duration = Duration::from_secs(30);
+/// Redis itself is asked nothing before this, when a connection that is being closed does not close.
+const RECONNECT_DELAY_MS: (u32, u32) = (20, 1_000);
+
+/// A call of one function.
+#[derive(Debug)]
+pub(super) struct Call {
+    /// The function's full name.
+    pub(super) function: &'static str,
+    /// Whether it changes anything.
+    pub(super) access: Access,
+    /// Where.
+    pub(super) partition: u16,
+    /// What follows nonce and identity.
+    pub(super) args: Vec<Value>,
+}
+
+/// The connection. Shared with the tasks of its core.
+#[derive(Debug)]
+pub(super) struct Link {
+    client: Client,
+    /// Follows redirections and tries again: nothing is lost by asking twice.
+    reads: WithOptions<Client>,
+    /// One attempt.
+    writes: WithOptions<Client>,
+    partitions: Vec<Partition>,
+    identity: Bytes,
+    load_library: bool,
+    max_in_flight: usize,
+    in_flight: AtomicUsize,
+    next_nonce: AtomicU64,
+    renewing: Arc<AtomicBool>,
+    /// When a reply was last had, by what answers for a partition.
+    heard: Mutex<HashMap<u16, Instant>>,
+}
+
+impl Link {
+    /// Connects; the identity is what `RedisStore` found.
+    pub(super) fn new(
+        client: Client,
+        partitions: Vec<Partition>,
+        identity: Bytes,
+        options: &RedisOptions,
+    ) -> Self {
+        let attempts = |count| {
+            client.with_options(&Options {
+                max_attempts: Some(count),
+                ..Options::default()
+            })
+        };
+        Self {
+            reads: attempts(3),
+            writes: attempts(1),
+            client,
+            partitions,
+            identity,
+            load_library: options.load_library,
+            max_in_flight: options.max_in_flight,
+            in_flight: AtomicUsize::new(0),
+            next_nonce: AtomicU64::new(0),
+            renewing: Arc::default(),
+            heard: Mutex::default(),
+        }
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(super) fn partition(&self, number: u16) -> &Partition {
+        &self.partitions[usize::from(number) % self.partitions.len()]
+    }
+
+    /// The partition of a log.
+    pub(super) fn number_of(&self, log: LogId) -> u16 {
+        log.spread()
+            .partition(u16::try_from(self.partitions.len()).unwrap_or(u16::MAX))
+    }
+
+    /// Calls the function and returns its result.
+    pub(super) async fn call(&self, call: Call) -> Result<Resp3Frame, LogError> {
+        let again = Call {
+            args: call.args.clone(),
+            ..call
+        };
+        match self.call_once(call).await? {
+            Some(result) => Ok(result),
+            None => {
+                let policy = if self.load_library {
+                    library::Policy::Load
+                } else {
+                    library::Policy::Verify
+                };
+                library::ensure(&self.client, policy).await?;
+                self.call_once(again)
+                    .await?
+                    .ok_or_else(|| LogError::unavailable("the redis functions are gone again"))
+            }
+        }
+    }
+
+    /// `None`: the server does not know the function, so nothing happened.
+    async fn call_once(&self, call: Call) -> Result<Option<Resp3Frame>, LogError> {
+        let _place = self.take_place()?;
+        let Call {
+            function,
+            access,
+            partition,
+            args,
+        } = call;
+        let nonce = self.nonce();
+        let keys = self.partition(partition);
+        let mut line = Vec::with_capacity(args.len() + 6);
+        line.push(Value::String(Str::from_static(function)));
+        line.push(Value::String(Str::from_static("2")));
+        line.extend(
+            [&keys.store, &keys.whole, &nonce, &self.identity].map(|part| Value::Bytes(part.clone())),
+        );
+        line.extend(args);
+        let command = CustomCommand::new_static("FCALL", ClusterHash::Custom(keys.slot), false);
+        let client = match access {
+            Access::Read => &self.reads,
+            Access::Write => &self.writes,
+        };
+        let asked = Instant::now();
+        match client.custom_raw(command, line).await {
+            Ok(reply) => {
+                self.note_heard(partition);
+                self.match_reply(&nonce, reply, access)
+            }
+            Err(error) => {
+                if *error.kind() == ErrorKind::Timeout && !self.heard_since(partition, asked) {
+                    self.renew("nothing is heard");
+                }
+                Err(error::cut(&error, access))
+            }
+        }
+    }
+
+    fn match_reply(
+        &self,
+        nonce: &Bytes,
+        reply: Resp3Frame,
+        access: Access,
+    ) -> Result<Option<Resp3Frame>, LogError> {
+        let mut parts = match reply {
+            Resp3Frame::Array { data, .. } => data,
+            Resp3Frame::SimpleError { data, .. } => return answer_error(&data, access),
+            Resp3Frame::BlobError { data, .. } => {
+                return answer_error(&String::from_utf8_lossy(&data), access);
+            }
+            _ => return Err(self.mixed_up(access)),
+        };
+        match parts.first() {
+            Some(Resp3Frame::BlobString { data, .. }) if data == nonce => {}
+            _ => return Err(self.mixed_up(access)),
+        }
+        match (parts.pop(), parts.len()) {
+            (Some(Resp3Frame::BlobString { data, .. }), 1) if data == "W" => Err(LogError::WrongStore {
+                reason: "the partition's identity is missing or another".to_owned(),
+            }),
+            (Some(result), 1) => Ok(Some(result)),
+            // A result of `false` ends the list.
+            (_, 0) => Ok(Some(Resp3Frame::Null)),
+            _ => Err(error::damaged("envelope")),
+        }
+    }
+
+    fn mixed_up(&self, access: Access) -> LogError {
+        self.renew("a reply belongs to another call");
+        error::open("a reply belongs to another call".to_owned(), access)
+    }
+
+    /// Closes all connections and makes them anew; until then calls are refused, for none could be answered.
+    fn renew(&self, why: &'static str) {
+        if self.renewing.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        tracing::warn!(why, "making the redis connection anew");
+        let (client, renewing) = (self.client.clone(), Arc::clone(&self.renewing));
+        tokio::spawn(async move {
+            let _ = tokio::time::timeout(RENEWAL_PAUSE, client.force_reconnection()).await;
+            renewing.store(false, Ordering::Release);
+        });
+    }
+
+    fn take_place(&self) -> Result<Place<'_>, LogError> {
+        if self.renewing.load(Ordering::Acquire) || self.client.state() != ClientState::Connected {
+            return Err(LogError::unavailable("not connected to redis"));
+        }
+        let place = Place(&self.in_flight);
+        if self.in_flight.fetch_add(1, Ordering::AcqRel) >= self.max_in_flight {
+            return Err(LogError::unavailable("too many redis calls in flight"));
+        }
+        Ok(place)
+    }
+
+    fn nonce(&self) -> Bytes {
+        let nonce = self.next_nonce.fetch_add(1, Ordering::Relaxed);
+        Bytes::copy_from_slice(&nonce.to_be_bytes())
+    }
+
+    /// On a single server one connection answers for every partition.
+    fn answers_for(&self, partition: u16) -> u16 {
+        if self.client.is_clustered() { partition } else { 0 }
+    }
+
+    fn note_heard(&self, partition: u16) {
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.insert(self.answers_for(partition), Instant::now());
+    }
+
+    fn heard_since(&self, partition: u16, since: Instant) -> bool {
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard
+            .get(&self.answers_for(partition))
+            .is_some_and(|at| *at > since)
+    }
+}
+
+/// A call's place among those in flight; taken even when there was none left, so that dropping it always gives one back.
+struct Place<'a>(&'a AtomicUsize);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+fn answer_error(text: &str, access: Access) -> Result<Option<Resp3Frame>, LogError> {
+    if error::is_missing_function(text) {
+        return Ok(None);
+    }
+    Err(error::refused(text, access))
+}
+
+/// A connected client with time-outs and bounds as they must be; `attempts` is how often it may send one command.
+pub(super) async fn connect(options: &RedisOptions, attempts: u32) -> Result<Client, LogError> {
+    let mut config = Config {
+        server: server(options)?,
+        version: RespVersion::RESP3,
+        username: options.username.clone(),
+        password: options.password.clone(),
+        fail_fast: true,
+        ..Config::default()
+    };
+    config.tls = options.tls.clone().map(|tls| {
+        let connector = rustls::ClientConfig::clone(&tls);
+        TlsConfig::from(TlsConnector::from(connector))
+    });
+    let (least, most) = RECONNECT_DELAY_MS;
+    let mut policy = ReconnectPolicy::new_exponential(0, least, most, 2);
+    policy.set_jitter(least);
+    let client = Builder::from_config(config)
+        .with_performance_config(|performance| *performance = performance_of(options))
+        .with_connection_config(|connection| *connection = connection_of(options, attempts))
+        .set_policy(policy)
+        .build()
+        .map_err(|error| cannot_connect(&error))?;
+    client.init().await.map_err(|error| cannot_connect(&error))?;
+    Ok(client)
+}
+
+/// Ends a client's connections and tasks, if there is still a runtime that can.
+pub(super) fn close(client: &Client) {
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        let client = client.clone();
+        runtime.spawn(async move { client.quit().await });
+    }
+}
+
+fn server(options: &RedisOptions) -> Result<ServerConfig, LogError> {
+    let hosts: Vec<Server> = options
+        .nodes
+        .iter()
+        .map(|(host, port)| Server::new(host.as_str(), *port))
+        .collect();
+    if options.cluster {
+        return Ok(ServerConfig::Clustered {
+            hosts,
+            policy: ClusterDiscoveryPolicy::UseCache,
+        });
+    }
+    let server = hosts.into_iter().next().ok_or_else(|| LogError::OutOfBounds {
+        reason: "no redis node is named".to_owned(),
+    })?;
+    Ok(ServerConfig::Centralized { server })
+}
+
+fn performance_of(options: &RedisOptions) -> PerformanceConfig {
+    PerformanceConfig {
+        default_command_timeout: options.command_timeout,
+        broadcast_channel_capacity: options.watch_capacity.max(1_024),
+        ..PerformanceConfig::default()
+    }
+}
+
+fn connection_of(options: &RedisOptions, attempts: u32) -> ConnectionConfig {
+    ConnectionConfig {
+        connection_timeout: options.connect_timeout,
+        internal_command_timeout: options.command_timeout,
+        max_command_attempts: attempts,
+        max_command_buffer_len: options.max_in_flight.max(1_024),
+        reconnect_on_auth_error: true,
+        unresponsive: UnresponsiveConfig {
+            max_timeout: Some(options.command_timeout * 2),
+            interval: options.command_timeout / 2,
+        },
+        tcp: TcpConfig {
+            nodelay: Some(true),
+            keepalive: Some(
+                TcpKeepalive::new()
+                    .with_time(Duration::from_secs(5))
+                    .with_interval(Duration::from_secs(1)),
+            ),
+            user_timeout: Some(options.connect_timeout),
+            ..TcpConfig::default()
+        },
+        ..ConnectionConfig::default()
+    }
+}
+
+fn cannot_connect(error: &Error) -> LogError {
+    LogError::unavailable(format!("cannot connect to redis: {error}"))
+}

@@ -1,0 +1,307 @@
+-- One append: key, basis, records, effects, timers, indexes, publication; everything or nothing.
+
+-- Keys of this many milliseconds share a hash, which expires as a whole; each is good for KEY_HORIZON.
+local KEY_BUCKET = 36 * 3600000
+local KEY_HORIZON = 72 * 3600000
+
+local function key_bucket(p, now, back)
+  return p .. 'k:' .. string.format('%.0f', math.floor(now / KEY_BUCKET) - back)
+end
+
+-- What a repeat is told, nil for a key that is new. Stored: time, body hash, first number, log, answer.
+local function recall(p, key, body_hash, now)
+  for back = 0, 2 do
+    local known = redis.call('HGET', key_bucket(p, now, back), key)
+    if known then
+      local at, hash, first, log, answer = struct.unpack('>I8c16I8c36', known)
+      if now - at < KEY_HORIZON then
+        if hash ~= body_hash then
+          return {'X'}
+        end
+        return {'K', log, first, string.sub(known, 69)}
+      end
+    end
+  end
+  return nil
+end
+
+-- The first eight bytes of SHA-1 over the hash so far and the digest.
+local function chain(hash, digest)
+  local hex = redis.sha1hex(hash .. digest)
+  return struct.pack('>I4I4', tonumber(string.sub(hex, 1, 8), 16), tonumber(string.sub(hex, 9, 16), 16))
+end
+
+local function bad(what)
+  error('NEXUS malformed ' .. what)
+end
+
+-- Reads `count` records from args[i]: mark and digest, envelope, and a body if the mark says so.
+local function take_records(args, i, count)
+  local records = {}
+  for r = 1, count do
+    local marked, envelope = args[i], args[i + 1]
+    if not envelope or #marked ~= 33 then
+      bad('record')
+    end
+    local mark = string.byte(marked) - 48
+    local record = {digest = string.sub(marked, 2), envelope = envelope, snapshot = mark >= 2}
+    i = i + 2
+    if mark % 2 == 1 then
+      record.body = args[i] or bad('body')
+      i = i + 1
+    end
+    records[r] = record
+  end
+  return records, i
+end
+
+-- Reads `count` effects from args[i]: place, lane, delay, payload.
+local function take_effects(args, i, count)
+  local effects = {}
+  for e = 1, count do
+    local place, delay = tonumber(args[i]), tonumber(args[i + 2])
+    if not args[i + 3] or not place or not delay then
+      bad('effect')
+    end
+    effects[e] = {place = place, lane = args[i + 1], delay = delay, payload = args[i + 3]}
+    i = i + 4
+  end
+  return effects, i
+end
+
+-- Reads `count` pairs from args[i]. A timer's name has five digits, so that timers due at once come in their order.
+local function take_pairs(args, i, count)
+  local pairs_read = {}
+  for c = 1, count do
+    if not args[i + 1] then
+      bad('change')
+    end
+    pairs_read[c] = {args[i], args[i + 1]}
+    i = i + 2
+  end
+  return pairs_read, i
+end
+
+-- How many effects wait in each lane; reads it once per lane.
+local function lane_lengths(p, log, effects, lengths)
+  for _, effect in ipairs(effects) do
+    local lane = p .. 'l:' .. log .. ':' .. effect.lane
+    if not lengths[lane] then
+      lengths[lane] = redis.call('LLEN', lane)
+    end
+  end
+end
+
+-- A lane's entry: number, place, not before, leases so far, payload.
+local function push_effects(p, log, n, effects, lengths, now)
+  for _, effect in ipairs(effects) do
+    local lane, due = p .. 'l:' .. log .. ':' .. effect.lane, now + effect.delay
+    redis.call('RPUSH', lane, struct.pack('>I8I2I8I4', n, effect.place, due, 0) .. effect.payload)
+    if lengths[lane] == 0 then
+      redis.call('ZADD', p .. 'fx', due, log .. effect.lane)
+    end
+    lengths[lane] = lengths[lane] + 1
+  end
+end
+
+-- Reads each key that an index writes, so that one of a wrong type is met before the first write.
+local INDEX_CHECK = {
+  O = function(p, v) redis.call('ZCARD', p .. 'active:' .. v) end,
+  S = function(p, v) redis.call('ZCARD', p .. 'active:' .. v) end,
+  P = function(p, v) redis.call('GET', p .. 'peer:' .. v) end,
+  U = function(p, v) redis.call('GET', p .. 'peer:' .. v) end,
+  A = function(p, v) redis.call('ZCARD', p .. 'alive') if not tonumber(v) then bad('liveness') end end,
+  N = function(p) redis.call('ZCARD', p .. 'alive') end,
+}
+
+local INDEX_WRITE = {
+  O = function(p, v, log, w)
+    redis.call('ZREMRANGEBYSCORE', p .. 'active:' .. v, '-inf', w.now)
+    redis.call('ZADD', p .. 'active:' .. v, w.expires, log)
+  end,
+  S = function(p, v, log) redis.call('ZREM', p .. 'active:' .. v, log) end,
+  P = function(p, v, log, w) w.peers[v] = true; redis.call('SET', p .. 'peer:' .. v, log) end,
+  U = function(p, v, log, w)
+    w.peers[v] = nil
+    if redis.call('GET', p .. 'peer:' .. v) == log then
+      redis.call('DEL', p .. 'peer:' .. v)
+    end
+  end,
+  A = function(p, v, log, w) redis.call('ZADD', p .. 'alive', w.now + tonumber(v), log) end,
+  N = function(p, _, log) redis.call('ZREM', p .. 'alive', log) end,
+}
+
+-- Writes the records; returns the new top, the number of the last snapshot among them, and what watchers are told.
+local function write_records(stream, n, hash, records, told)
+  local snapshot
+  for _, record in ipairs(records) do
+    n, hash = n + 1, chain(hash, record.digest)
+    local fields = {'XADD', stream, id(n), 'h', hash, 'd', record.digest, 'e', record.envelope}
+    if record.body then
+      fields[10], fields[11] = 'b', record.body
+    end
+    if record.snapshot then
+      snapshot = n
+      fields[#fields + 1], fields[#fields + 2] = 's', '1'
+    end
+    redis.call(unpack(fields))
+    told[#told + 1] = struct.pack('>I8', n)
+    told[#told + 1] = hash
+    told[#told + 1] = record.digest
+    told[#told + 1] = struct.pack('>I4', #record.envelope)
+    told[#told + 1] = record.envelope
+    if record.body then
+      told[#told + 1] = struct.pack('>BI4', 1, #record.body)
+      told[#told + 1] = record.body
+    else
+      told[#told + 1] = '\0'
+    end
+  end
+  return n, hash, snapshot
+end
+
+define('append', {}, function(p, args)
+  local now = now_ms()
+  local log = args[3]
+  if #log ~= 36 or #args[4] ~= 33 then
+    bad('header')
+  end
+  local basis, keyed, closes, at_n, at_hash, expire, openings, opening_fx, count, fx, timer_count, index_count =
+    struct.unpack('>c1BBI8c8I8BBBBBB', args[4])
+  local i = 5
+
+  local key, body_hash, answer
+  if keyed == 1 then
+    key, body_hash, answer = args[5], args[6], args[7]
+    if not answer or #body_hash ~= 16 then
+      bad('key')
+    end
+    local told = recall(p, key, body_hash, now)
+    if told then
+      return told
+    end
+    i = 8
+  end
+
+  local peer
+  if basis == 'P' then
+    peer = args[i] or bad('peer')
+    i = i + 1
+  end
+  local opening, opening_effects, records, effects, timers, indexes
+  opening, i = take_records(args, i, openings)
+  opening_effects, i = take_effects(args, i, opening_fx)
+  records, i = take_records(args, i, count)
+  effects, i = take_effects(args, i, fx)
+  timers, i = take_pairs(args, i, timer_count)
+  indexes, i = take_pairs(args, i, index_count)
+  if i ~= #args + 1 or count == 0 then
+    bad('append')
+  end
+
+  local top = head(p, log)
+  if basis == 'D' then
+    local n, hash = 0, ZERO
+    if top then
+      n, hash = top.n, top.hash
+    end
+    if n ~= at_n or hash ~= at_hash then
+      return {'R', n, hash}
+    end
+  elseif basis == 'A' then
+    if not top or top.closed then
+      return {'C'}
+    end
+  else
+    local open, open_head = open_session(p, peer)
+    if open then
+      log, top, openings = open, open_head, 0
+    elseif top then
+      return {'R', top.n, top.hash}
+    end
+  end
+  if openings == 0 then
+    opening, opening_effects = {}, {}
+  end
+  top = top or {n = 0, hash = ZERO}
+
+  local w = {now = now, expires = now + expire, peers = {}}
+  if top.peers then
+    for _, known in ipairs(cmsgpack.unpack(top.peers)) do
+      w.peers[known] = true
+    end
+  end
+  local lengths = {}
+  lane_lengths(p, log, opening_effects, lengths)
+  lane_lengths(p, log, effects, lengths)
+  if next(lengths) then
+    redis.call('ZCARD', p .. 'fx')
+  end
+  for _, timer in ipairs(timers) do
+    if not tonumber(timer[1]) or (timer[2] ~= '' and not tonumber(timer[2])) then
+      bad('timer')
+    end
+  end
+  if #timers > 0 then
+    redis.call('ZCARD', p .. 't')
+  end
+  for _, index in ipairs(indexes) do
+    (INDEX_CHECK[index[1]] or bad('index'))(p, index[2])
+  end
+
+  -- From here on it writes. The first XADD is the last that can refuse: a stream whose top is not the head's.
+  local stream, told = p .. 's:' .. log, {'R'}
+  local n, hash, opening_snapshot, snapshot = top.n, top.hash, nil, nil
+  n, hash, opening_snapshot = write_records(stream, n, hash, opening, told)
+  local first = n + 1
+  n, hash, snapshot = write_records(stream, n, hash, records, told)
+  snapshot = snapshot or opening_snapshot
+
+  push_effects(p, log, top.n + 1, opening_effects, lengths, now)
+  push_effects(p, log, first, effects, lengths, now)
+  for _, timer in ipairs(timers) do
+    if timer[2] == '' then
+      redis.call('ZREM', p .. 't', log .. timer[1])
+    else
+      redis.call('ZADD', p .. 't', timer[2], log .. timer[1])
+    end
+  end
+  if key then
+    local bucket = key_bucket(p, now, 0)
+    redis.call('HSET', bucket, key, struct.pack('>I8c16I8c36', now, body_hash, first, log) .. answer)
+    redis.call('PEXPIREAT', bucket, (math.floor(now / KEY_BUCKET) + 1) * KEY_BUCKET + KEY_HORIZON)
+  end
+  if openings > 0 then
+    INDEX_WRITE.P(p, peer, log, w)
+  end
+  for _, index in ipairs(indexes) do
+    INDEX_WRITE[index[1]](p, index[2], log, w)
+  end
+
+  local fields = {'HSET', p .. 'h:' .. log, 'n', n, 'h', hash}
+  if closes == 1 then
+    fields[#fields + 1], fields[#fields + 2] = 'c', '1'
+  end
+  if snapshot then
+    fields[#fields + 1], fields[#fields + 2] = 's', snapshot
+  end
+  local peers = {}
+  for known in pairs(w.peers) do
+    -- Another session may be the peer's by now; its expiry is not this log's business.
+    if redis.call('GET', p .. 'peer:' .. known) == log then
+      peers[#peers + 1] = known
+      redis.call('PEXPIREAT', p .. 'peer:' .. known, w.expires)
+    end
+  end
+  if #peers > 0 or top.peers then
+    fields[#fields + 1], fields[#fields + 2] = 'p', cmsgpack.pack(peers)
+  end
+  redis.call(unpack(fields))
+  redis.call('PEXPIREAT', p .. 'h:' .. log, w.expires)
+  redis.call('PEXPIREAT', stream, w.expires)
+  if top.erased then
+    redis.call('PEXPIREAT', p .. 'x:' .. log, w.expires)
+  end
+  redis.call('SPUBLISH', p .. 'w:' .. log, table.concat(told))
+  return {'A', log, first, n, hash, openings > 0 and 1 or 0}
+end)

@@ -1,0 +1,85 @@
+-- Effects by lane, timers, liveness.
+--
+-- '{pN}:fx' holds every lane with something in it by when its first effect may be leased; a member is the log's 36 characters and
+-- the lane. '{pN}:l:<log>:<lane>' is the lane.
+
+local function lane_key(p, lane)
+  return p .. 'l:' .. string.sub(lane, 1, 36) .. ':' .. string.sub(lane, 37)
+end
+
+-- args: how many, lease in milliseconds. Two values a lane: the lane, its first entry.
+define('lease', {}, function(p, args)
+  local now, out = now_ms(), {}
+  for _, lane in ipairs(redis.call('ZRANGEBYSCORE', p .. 'fx', '-inf', now, 'LIMIT', 0, args[3])) do
+    local key = lane_key(p, lane)
+    local first = redis.call('LINDEX', key, 0)
+    if first then
+      local leases = struct.unpack('>I4', string.sub(first, 19, 22))
+      first = string.sub(first, 1, 18) .. struct.pack('>I4', math.min(leases + 1, 4294967295)) .. string.sub(first, 23)
+      redis.call('LSET', key, 0, first)
+      redis.call('ZADD', p .. 'fx', now + tonumber(args[4]), lane)
+      out[#out + 1] = lane
+      out[#out + 1] = first
+    else
+      redis.call('ZREM', p .. 'fx', lane)
+    end
+  end
+  return out
+end)
+
+-- args: lane, number and place as an entry begins. The appending node may be done with one that is not the first yet.
+define('complete', {}, function(p, args)
+  local lane, which = args[3], args[4]
+  local key = lane_key(p, lane)
+  for at, entry in ipairs(redis.call('LRANGE', key, 0, -1)) do
+    if string.sub(entry, 1, 10) == which then
+      redis.call('LREM', key, 1, entry)
+      local next_up = redis.call('LINDEX', key, 0)
+      if not next_up then
+        redis.call('ZREM', p .. 'fx', lane)
+      elseif at == 1 then
+        redis.call('ZADD', p .. 'fx', math.max(now_ms(), (struct.unpack('>I8', string.sub(next_up, 11, 18)))), lane)
+      end
+      return 1
+    end
+  end
+  return 0
+end)
+
+-- args: lane, number and place as an entry begins, wait in milliseconds.
+define('retry', {}, function(p, args)
+  local first = redis.call('LINDEX', lane_key(p, args[3]), 0)
+  if not first or string.sub(first, 1, 10) ~= args[4] then
+    return 0
+  end
+  redis.call('ZADD', p .. 'fx', now_ms() + tonumber(args[5]), args[3])
+  return 1
+end)
+
+-- args: how many. Two values a timer: the log's 36 characters and its name, and when it was due. A log that has expired has no timers.
+define('due', {}, function(p, args)
+  local due, out = redis.call('ZRANGEBYSCORE', p .. 't', '-inf', now_ms(), 'WITHSCORES', 'LIMIT', 0, args[3]), {}
+  for i = 1, #due, 2 do
+    if redis.call('EXISTS', p .. 'h:' .. string.sub(due[i], 1, 36)) == 1 then
+      out[#out + 1] = due[i]
+      out[#out + 1] = tonumber(due[i + 1])
+    else
+      redis.call('ZREM', p .. 't', due[i])
+    end
+  end
+  return out
+end)
+
+-- args: milliseconds, logs.
+define('renew', {}, function(p, args)
+  local deadline = now_ms() + tonumber(args[3])
+  for i = 4, #args do
+    redis.call('ZADD', p .. 'alive', deadline, args[i])
+  end
+  return 0
+end)
+
+-- args: how many.
+define('lapsed', {'no-writes'}, function(p, args)
+  return redis.call('ZRANGEBYSCORE', p .. 'alive', '-inf', now_ms(), 'LIMIT', 0, args[3])
+end)
