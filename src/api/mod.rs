@@ -1,6 +1,8 @@
 //! Path tables of the listeners, authentication, and the one mapping from error to status.
 
+pub mod auth;
 pub mod pages;
+pub mod provisioning;
 pub mod refusals;
 pub mod route;
 pub mod ux;

@@ -7,6 +7,7 @@
 //! - [`Snapshot`]: the immutable, versioned whole that every core reads, and [`Snapshots`], which publishes it.
 //! - [`Directory`]: what administrators do; seals secrets, writes audit entries, publishes at once.
 //! - [`declare`]: a declarative file applied idempotently; the development tenant is one.
+//! - [`access`]: who a presented key or token stands for, and what they may do.
 //! - [`secret`]: the master key, data keys, signing keys, digests.
 //!
 //! # What it leaves to others
@@ -19,6 +20,7 @@
 //! A secret in clear in a store, a log line, a `Debug` text or an answer. An object read without naming its
 //! tenant. A half-applied write. A snapshot going back to an older version while the node runs.
 
+pub mod access;
 pub mod declare;
 pub mod objects;
 pub mod secret;

@@ -4,6 +4,7 @@ mod conformance;
 mod directory;
 mod embedded;
 mod postgres;
+mod rest;
 mod snapshot;
 
 use std::sync::Arc;
