@@ -4,3 +4,4 @@
 //! caller only what is safe. Handlers do not know each other.
 
 pub mod answer;
+pub mod workspace;

@@ -1,3 +1,4 @@
 //! The pages in the binary, as files and as what their programs need to know.
 
 pub mod widget;
+pub mod workspace;

@@ -139,6 +139,8 @@ pub enum SessionCommand<'a> {
     SendFile {
         /// Which upload.
         media: MediaId,
+        /// Its name.
+        name: Option<Cow<'a, str>>,
         /// To whom.
         visibility: Visibility,
     },

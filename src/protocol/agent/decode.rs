@@ -166,6 +166,7 @@ fn session_command<'a>(
         },
         "send-file" => SessionCommand::SendFile {
             media: need(&mut fields.media_id, "mediaId")?,
+            name: optional_name(fields.name.take(), "name")?,
             visibility: visibility(fields),
         },
         "update-nickname" => {

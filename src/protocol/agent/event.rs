@@ -144,6 +144,9 @@ pub struct InteractionEvent<'a> {
     /// The state; absent when a later frame of the same write carries it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interaction: Option<&'a Interaction>,
+    /// What the change looks like in the transcript.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub messages: &'a [Message],
 }
 
 impl<'a> InteractionEvent<'a> {
@@ -161,6 +164,7 @@ impl<'a> InteractionEvent<'a> {
             notification_type,
             change,
             interaction,
+            messages: &[],
         }
     }
 }

@@ -57,6 +57,7 @@ fields! {
     visibility = "visibility": Visibility,
     #[serde(borrow)] url = "url": Text<'a>,
     media_id = "mediaId": MediaId,
+    #[serde(borrow)] name = "name": Text<'a>,
     #[serde(borrow)] agent_id = "agentId": Text<'a>,
     participant_id = "participantId": ParticipantId,
     #[serde(borrow)] queue = "queue": Text<'a>,

@@ -1,0 +1,18 @@
+//! Connection 3: agent desktops, over HTTPS and one WebSocket each (DESIGN section 5, `docs/asyncapi.yaml`).
+//!
+//! **Owns** tickets and resume tokens, the stream's connection as a pure machine with a dull driver, the HTTPS mirror of its commands, files
+//! of agents. **Leaves** to [`crate::session`] what an agent may do in a session, and to [`crate::shard`] when it is safe.
+//!
+//! **Must never happen**: an event told twice, out of order, or left out without a `gap`; a session told before the desk record that
+//! names it, or to an agent who is out of it; a queue of events for a socket that does not read; a credential in a URL.
+
+mod admission;
+mod connection;
+mod cursor;
+mod files;
+mod origin;
+mod principal;
+mod stay;
+mod telling;
+
+pub use principal::AgentPrincipal;
