@@ -8,6 +8,8 @@ use metrics_exporter_prometheus::{
     BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
 
+use tokio::time::Instant;
+
 use super::lag::Lag;
 use super::names::{self, Kind};
 use super::process;
@@ -75,12 +77,19 @@ impl Metrics {
 
     /// The lateness of one more core, for [`super::watch_lag`].
     pub fn lag(&self) -> Lag {
-        let lag = Lag::default();
+        let lag = Lag::new();
         self.lags
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(lag.clone());
         lag
+    }
+
+    /// How late the latest core is with its timers. Many seconds mean that it has stopped.
+    pub fn worst_lag(&self) -> Duration {
+        let now = Instant::now();
+        let lags = self.lags.lock().unwrap_or_else(PoisonError::into_inner);
+        lags.iter().map(|lag| lag.at(now)).max().unwrap_or(Duration::ZERO)
     }
 
     /// Says what runs.
@@ -93,9 +102,7 @@ impl Metrics {
         for (name, sum) in self.tallies.sums() {
             counter!(name).absolute(sum);
         }
-        let lags = self.lags.lock().unwrap_or_else(PoisonError::into_inner);
-        let worst = lags.iter().map(Lag::get).max().unwrap_or(Duration::ZERO);
-        gauge!(names::LOOP_LAG).set(worst.as_secs_f64());
+        gauge!(names::LOOP_LAG).set(self.worst_lag().as_secs_f64());
         process::observe();
         self.page.render()
     }

@@ -11,6 +11,7 @@ mod chaos;
 mod log;
 mod net_http;
 mod net_server;
+mod process;
 mod provisioning;
 mod support;
 mod workspace_frames;

@@ -6,4 +6,5 @@
 
 pub(crate) mod part;
 pub(crate) mod postgres;
+pub(crate) mod process;
 pub(crate) mod redis;

@@ -1,0 +1,154 @@
+//! The life of the process as an operator sees it: exit codes, signals, health, metrics.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::part::{Signal, eventually};
+use crate::support::process::{Nexus, get, nexus, request};
+
+#[test]
+fn check_config_prints_every_value_with_its_origin_and_no_secret() {
+    let output = nexus(
+        &["--set", "agent.ping=10s", "check-config"],
+        &[
+            ("NEXUS__AGENT__DEAD", "30s"),
+            ("NEXUS__POSTGRES__PASSWORD", "hunter2"),
+        ],
+    );
+    assert_eq!(output.status.code(), Some(0));
+    let text = String::from_utf8(output.stdout).unwrap();
+    for line in [
+        "agent.ping = \"10s\"  # --set",
+        "agent.dead = \"30s\"  # NEXUS__AGENT__DEAD",
+        "agent.grace = \"1m\"  # default",
+        "postgres.password = \"***\"  # NEXUS__POSTGRES__PASSWORD",
+    ] {
+        assert!(
+            text.lines().any(|found| found == line),
+            "{line} is not in\n{text}"
+        );
+    }
+    assert!(!text.contains("hunter2"));
+}
+
+#[test]
+fn bad_settings_end_the_process_with_78_and_every_mistake() {
+    for command in ["check-config", "serve", "migrate"] {
+        let output = nexus(
+            &["--set", "agent.pnig=10s", "--set", "cores.count=many", command],
+            &[],
+        );
+        assert_eq!(output.status.code(), Some(78), "{command}");
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(text.contains("2 problems in the settings"), "{text}");
+        assert!(text.contains("did you mean `agent.ping`?"), "{text}");
+        assert!(text.contains("cores.count: expected a whole number"), "{text}");
+    }
+}
+
+#[test]
+fn a_filter_that_is_none_is_a_bad_setting() {
+    let output = nexus(&["--set", "telemetry.log===", "serve"], &[]);
+    assert_eq!(output.status.code(), Some(78));
+}
+
+#[test]
+fn the_version_names_the_crypto_provider() {
+    let output = nexus(&["--version"], &[]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        text.starts_with("nexus 0.") && text.contains("aws-lc-rs"),
+        "{text}"
+    );
+}
+
+#[test]
+fn health_tells_live_ready_and_started_with_details_on_request() {
+    let mut node = Nexus::start(&[]);
+    let admin = node.address("admin");
+    assert_eq!(
+        get(admin, "/health/live"),
+        (200, "{\"status\":\"live\"}\n".to_owned())
+    );
+    eventually("readiness", Duration::from_secs(30), || {
+        get(admin, "/health/ready").0 == 200
+    });
+    assert_eq!(get(admin, "/health/startup").0, 200);
+    let (_, body) = get(admin, "/health/ready?verbose=1");
+    let details: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(details["status"], "ready");
+    assert_eq!(details["phase"], "running");
+    assert_eq!(details["waitingFor"], json!([]));
+}
+
+#[test]
+fn metrics_are_shown_under_the_names_others_query() {
+    let mut node = Nexus::start(&[]);
+    let admin = node.address("admin");
+    let (status, page) = get(admin, "/metrics");
+    assert_eq!(status, 200);
+    for name in [
+        "nexus_request_total ",
+        "nexus_process_resident_memory_bytes ",
+        "socket_io_connected ",
+    ] {
+        assert!(page.contains(&format!("\n{name}")), "{name} is not in\n{page}");
+    }
+}
+
+#[test]
+fn the_admin_listener_reads_nothing_but_its_own_paths() {
+    let mut node = Nexus::start(&[]);
+    let admin = node.address("admin");
+    assert_eq!(get(admin, "/nexus/v3/chat/sessions").0, 404);
+    let post = "POST /metrics HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    assert_eq!(request(admin, post).0, 405);
+}
+
+#[test]
+fn a_stop_drains_and_ends_well() {
+    for signal in [Signal::Term, Signal::Interrupt] {
+        let mut node = Nexus::start(&[]);
+        node.address("admin");
+        node.signal(signal);
+        node.line("the report of the drain", |line| {
+            (line["message"] == "drained").then_some(())
+        });
+        assert_eq!(node.ended().code(), Some(0));
+    }
+}
+
+#[test]
+fn readiness_goes_before_the_listener_does() {
+    let mut node = Nexus::start(&["drain.delay=20s", "drain.deadline=60s"]);
+    let admin = node.address("admin");
+    node.signal(Signal::Term);
+    eventually("unreadiness", Duration::from_secs(10), || {
+        get(admin, "/health/ready").0 == 503
+    });
+    assert_eq!(get(admin, "/health/live").0, 200);
+    // A second signal does not wait for the delay.
+    node.signal(Signal::Term);
+    assert_eq!(node.ended().code(), Some(143));
+}
+
+#[test]
+fn a_hangup_reads_the_settings_again_and_unsound_ones_change_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("nexus.toml");
+    std::fs::write(&path, "[agent]\nping = \"10s\"\n").unwrap();
+    let mut node = Nexus::start_with_file(&path, &[]);
+    node.address("admin");
+    node.signal(Signal::Hangup);
+    node.line("settings read again", |line| {
+        (line["message"] == "settings read again").then_some(())
+    });
+    std::fs::write(&path, "[agent]\nping = \"2h\"\n").unwrap();
+    node.signal(Signal::Hangup);
+    node.line("settings stay as they were", |line| {
+        (line["message"] == "settings stay as they were").then_some(())
+    });
+    node.signal(Signal::Term);
+    assert_eq!(node.ended().code(), Some(0));
+}
