@@ -1,6 +1,10 @@
 //! The settings: layers, mistakes, relations, and that the shipped files are true.
 
-#![allow(clippy::unwrap_used, reason = "a test may end at the first surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test may end at the first surprise"
+)]
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
