@@ -233,7 +233,7 @@ impl Committer {
     /// Opens a broken engine again, but not at every request.
     fn recover(&mut self) -> Result<(), LogError> {
         if let Health::Broken(since) = self.health
-            && since.elapsed() >= REOPEN_PAUSE
+            && self.clock.now().duration_since(since) >= REOPEN_PAUSE
         {
             self.reopen();
         }
@@ -252,7 +252,7 @@ impl Committer {
             }
             Err(fault) => {
                 tracing::error!(%fault, "the log database cannot be opened again");
-                Health::Broken(Instant::now())
+                Health::Broken(self.clock.now())
             }
         };
     }

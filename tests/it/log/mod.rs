@@ -6,6 +6,7 @@
 #[macro_use]
 mod suite;
 
+mod crash;
 mod embedded;
 mod memory;
 mod redis;
