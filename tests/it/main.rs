@@ -11,6 +11,8 @@ mod chaos;
 mod log;
 mod net_http;
 mod net_server;
+mod net_tls;
+mod net_websocket;
 mod process;
 mod provisioning;
 mod support;
