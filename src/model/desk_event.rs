@@ -89,7 +89,11 @@ pub enum DeskEvent {
     },
     /// The desk has not been heard of for its liveness deadline: no more offers.
     Lost,
-    /// The tenant's grace is over: its sessions are offered again.
+    /// The agent was heard again within the grace.
+    Returned,
+    /// Sessions were asked what became of reservations past their deadline.
+    Asked,
+    /// The grace is over: the desk takes nothing until the agent says so again, and its sessions are offered to others.
     GaveUp,
     /// The state up to here, so that a rebuild can begin here. Body: the encoded state.
     Snapshot,

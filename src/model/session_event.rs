@@ -11,7 +11,7 @@ use super::time::Millis;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "k", rename_all = "snake_case")]
 pub enum SessionEvent {
-    /// The session exists. Body: the profile, a JSON object with the form's fields and `userData`.
+    /// The session exists. Body: a JSON object, `profile` (the form's fields and `userData`) and `terms`.
     Opened {
         /// Whose it is; every later access is checked against it.
         tenant: TenantId,
@@ -92,13 +92,20 @@ pub enum SessionEvent {
         priority: u32,
         /// Skills an agent must have.
         skills: Vec<String>,
-        /// Agent to be preferred while ready.
-        prefer: Option<AgentId>,
+        /// Desk to be preferred while ready.
+        prefer: Option<LogId>,
+        /// How long an agent has to accept, milliseconds.
+        offer_ms: u64,
         /// Why it waits.
         reason: QueueReason,
     },
     /// The session left the queue without an offer: routed elsewhere or closed.
     Unqueued,
+    /// The customer is told where they stand; the text follows in the same append.
+    PositionTold {
+        /// 1 for the next to be served.
+        position: u64,
+    },
     /// A desk is being asked for a place.
     Offering {
         /// This attempt.

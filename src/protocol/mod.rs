@@ -6,6 +6,7 @@
 pub mod agent;
 pub mod body;
 pub mod client_token;
+pub mod entry;
 pub mod envelope;
 pub mod file;
 pub mod sealed;

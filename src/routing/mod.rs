@@ -1,1 +1,13 @@
 //! Which agent gets a waiting session.
+//!
+//! **Owns** the built-in router (longest idle, skills, capacity; [`crate::log::best_pair`] is its rule), what an agent's
+//! provisioning means for it, and what a waiting customer is told. **Leaves** to [`crate::session`] who holds what: a pair
+//! suggested here is a hint until the desk has reserved and the agent has accepted.
+
+mod builtin;
+mod positions;
+mod profile;
+
+pub use builtin::{BuiltinRouter, sweep};
+pub use positions::tell_positions;
+pub use profile::{Placement, WorkProfile, placement, work_profile};

@@ -1,1 +1,31 @@
 //! The pure machines: a session and a desk. Records to state; input and time to records and effects.
+//!
+//! **Owns** every rule about who may do what when: joining and leaving, offers, queues, silence, supervision, capacity, and
+//! which records a reader may see. **Leaves** to `shard` the appends, to routing who is asked, to the dialects how it looks.
+//!
+//! **Must never happen**: a state that depends on anything but the records; a panic, whatever the records; capacity exceeded; a
+//! session offered twice at once; a record shown to somebody it is not for.
+
+mod agent;
+mod apply;
+mod customer;
+mod decide;
+pub mod desk;
+mod draft;
+mod input;
+mod offers;
+mod outcome;
+mod participants;
+mod silence;
+mod state;
+mod visibility;
+
+pub use desk::{Desk, DeskAct, DeskInput, DeskProfile, DeskRejection, DeskReply, DeskTimer};
+pub use draft::Circumstances;
+pub use input::{
+    AfterLeave, AgentAct, AgentCommand, File, Open, Place, Purpose, SessionInput, SessionTimer, Target, Terms,
+};
+pub use outcome::{Decision, Marks, Rejection, SessionReply};
+pub use participants::{Participant, Participants};
+pub use state::{About, Offer, Phase, Session};
+pub use visibility::{visible_to_agent, visible_to_customer};

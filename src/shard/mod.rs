@@ -1,1 +1,44 @@
-//! The per-core table of log replicas.
+//! The per-core table of log replicas (DESIGN 3.7).
+//!
+//! **Owns** the replicas of sessions and desks, the one append in flight per log, what readers of this core see of them
+//! ([`View`]), the timers that this node set, and the fast path of cross-log effects. A log's replica lives on
+//! `partition % cores` and only that core touches it.
+//!
+//! **Leaves** to [`crate::session`] what is decided, to the log's store which append wins, to [`Router`] who gets a waiting
+//! session, and to its callers HTTP and WebSocket.
+//!
+//! **Must never happen**: an answer before its append is known to be safe; a state that is not a function of the records
+//! up to its position; a payload queued for a reader (readers hold positions, wakes are coalesced).
+
+mod ask;
+mod cells;
+mod core;
+mod decide;
+mod effects;
+mod entry;
+mod error;
+mod follower;
+mod handle;
+mod link;
+mod liveness;
+mod machine;
+mod machines;
+mod options;
+mod pump;
+mod replica;
+mod router;
+mod slot;
+mod sweep;
+mod timers;
+mod view;
+mod watching;
+
+pub use entry::{Entry, Wire};
+pub use error::{Asked, ShardError};
+pub use follower::Follower;
+pub use handle::{Keyed, KeyedCause, Records, Shards};
+pub use link::{Links, Mailroom};
+pub use machine::{Context, Machine, Step, ViewReply};
+pub use options::ShardOptions;
+pub use router::Router;
+pub use view::{DeskView, SessionView, Typing, View};

@@ -1,0 +1,170 @@
+//! What the customer does.
+
+use serde_json::{Map, Value, json};
+
+use crate::model::{
+    Body, CloseReason, LeaveReason, MessageId, MessageKind, ParticipantId, QueueReason, Role, SessionEvent,
+    UserDataChange, Visibility,
+};
+
+use super::draft::Draft;
+use super::input::{File, Open};
+use super::outcome::Rejection;
+use super::state::{Phase, Session};
+
+/// Files of one session; the configured limit is lower.
+const FILES_MAX: u32 = 1_000;
+
+type Ruled = Result<(), Rejection>;
+
+pub(super) fn open(draft: &mut Draft<'_>, open: &Open) -> Ruled {
+    draft.json(
+        SessionEvent::Opened {
+            tenant: open.tenant,
+            media: open.media,
+            endpoint: open.endpoint.clone(),
+            stream: open.stream.clone(),
+            locale: open.locale.clone(),
+            asynchronous: open.asynchronous,
+        },
+        &json!({ "profile": open.profile, "terms": open.terms }),
+    );
+    let joined = SessionEvent::Joined {
+        participant: open.participant,
+        role: Role::Customer,
+        agent: None,
+        transport: Some(open.transport),
+        visibility: Visibility::All,
+    };
+    draft.push(joined, Body::text(&open.nickname));
+    draft.service_line(open.welcome.as_deref().unwrap_or_default());
+    draft.queue(open.place.clone(), None, QueueReason::New);
+    draft.reply.participant = Some(open.participant);
+    Ok(())
+}
+
+/// Coming back changes nothing: the answer says who the customer is.
+pub(super) fn resume(draft: &mut Draft<'_>) -> Ruled {
+    if draft.state.is_closed() {
+        return Err(Rejection::Closed);
+    }
+    let customer = draft
+        .state
+        .participants
+        .customer()
+        .map(|customer| (customer.id, customer.lost));
+    let (participant, lost) = customer.ok_or(Rejection::NoSession)?;
+    if lost {
+        draft.note(SessionEvent::Returned { participant });
+    }
+    draft.reply.participant = Some(participant);
+    Ok(())
+}
+
+pub(super) fn text(draft: &mut Draft<'_>, participant: ParticipantId, text: &str) -> Ruled {
+    may_speak(&draft.state, participant)?;
+    draft.say(Some(participant), MessageKind::Text, text, Visibility::All);
+    wake(draft);
+    Ok(())
+}
+
+pub(super) fn file(draft: &mut Draft<'_>, participant: ParticipantId, file: &File) -> Ruled {
+    may_speak(&draft.state, participant)?;
+    if draft.state.files >= FILES_MAX {
+        return Err(Rejection::TooMuch);
+    }
+    let id = MessageId(draft.fresh());
+    let sent = SessionEvent::File {
+        id,
+        from: participant,
+        media: file.media,
+        mime: file.mime.clone(),
+        length: file.length,
+        visibility: Visibility::All,
+    };
+    draft.push(sent, Body::text(&file.name));
+    wake(draft);
+    Ok(())
+}
+
+pub(super) fn data(draft: &mut Draft<'_>, participant: ParticipantId, data: &Map<String, Value>) -> Ruled {
+    may_speak(&draft.state, participant)?;
+    draft.json(
+        SessionEvent::UserData {
+            by: Some(participant),
+            change: UserDataChange::Attach,
+        },
+        data,
+    );
+    Ok(())
+}
+
+pub(super) fn leave(draft: &mut Draft<'_>, participant: ParticipantId) -> Ruled {
+    may_speak(&draft.state, participant)?;
+    draft.take_out(participant, LeaveReason::Left);
+    draft.close(CloseReason::Customer);
+    Ok(())
+}
+
+/// Nothing was heard of the customer's page. While they wait nobody need be kept for them; a session that may sleep sleeps.
+pub(super) fn lapsed(draft: &mut Draft<'_>) -> Ruled {
+    if draft.state.is_closed() {
+        return Err(Rejection::Closed);
+    }
+    let live = draft.state.about().is_some_and(|about| !about.asynchronous);
+    let waiting = matches!(draft.state.phase, Phase::Waiting { .. });
+    if live && waiting {
+        draft.close(CloseReason::Abandoned);
+        return Ok(());
+    }
+    let customer = draft
+        .state
+        .participants
+        .customer()
+        .map(|customer| (customer.id, customer.lost));
+    let (participant, lost) = customer.ok_or(Rejection::Stale)?;
+    if live && lost {
+        draft.close(CloseReason::Abandoned);
+    } else {
+        draft.note(SessionEvent::Lost { participant });
+    }
+    Ok(())
+}
+
+pub(super) fn returned(draft: &mut Draft<'_>) -> Ruled {
+    let customer = draft
+        .state
+        .participants
+        .customer()
+        .filter(|customer| customer.lost)
+        .map(|customer| customer.id);
+    let participant = customer.ok_or(Rejection::Stale)?;
+    draft.note(SessionEvent::Returned { participant });
+    Ok(())
+}
+
+fn may_speak(session: &Session, participant: ParticipantId) -> Ruled {
+    if session.is_closed() {
+        return Err(Rejection::Closed);
+    }
+    let known = session
+        .participants
+        .get(participant)
+        .ok_or(Rejection::NotParticipant)?;
+    if known.present && known.role == Role::Customer {
+        Ok(())
+    } else {
+        Err(Rejection::NotParticipant)
+    }
+}
+
+/// A customer who speaks where nobody listens waits again, preferably for whom they knew.
+fn wake(draft: &mut Draft<'_>) {
+    if draft.state.phase != Phase::Parked {
+        return;
+    }
+    if let Some(place) = draft.state.home.clone() {
+        let prefer = draft.state.last_desk;
+        draft.queue(place, prefer, QueueReason::Woken);
+    }
+}

@@ -1,0 +1,111 @@
+//! Records into state. Total: any record in any state.
+
+use crate::model::{ChannelState, DeskEvent, Record};
+
+use super::input::DeskProfile;
+use super::state::{ASK_AGAIN_MS, COMMANDS_MAX, Desk, Place, Stage};
+
+impl Desk {
+    /// Takes the record with number `n` into the state.
+    pub fn apply(&mut self, _n: u64, record: &Record<DeskEvent>) {
+        if let Some(cause) = record.cause {
+            if !self.commands.contains(&cause) {
+                self.commands.push_back(cause);
+            }
+            if self.commands.len() > COMMANDS_MAX {
+                self.commands.pop_front();
+            }
+        }
+        match &record.event {
+            DeskEvent::Opened { tenant, agent } => {
+                self.owner = Some((*tenant, agent.clone()));
+                self.idle_since = record.at;
+            }
+            DeskEvent::Connected { conn } => {
+                self.conn = *conn;
+                self.lost = None;
+            }
+            DeskEvent::Profile {
+                name,
+                capacity,
+                skills,
+                queues,
+                supervisor,
+            } => {
+                self.profile = DeskProfile {
+                    name: name.clone(),
+                    capacity: capacity.clone(),
+                    skills: skills.clone(),
+                    queues: queues.clone(),
+                    supervisor: *supervisor,
+                };
+                self.channels
+                    .retain(|(media, _)| capacity.iter().any(|(of, _)| of == media));
+                for (media, _) in capacity {
+                    if !self.channels.iter().any(|(of, _)| of == media) {
+                        self.channels
+                            .push((*media, ChannelState::NotReady { reason: None }));
+                    }
+                }
+            }
+            DeskEvent::Channel { media, state } => {
+                if let Some((_, known)) = self.channels.iter_mut().find(|(of, _)| of == media) {
+                    if *state == ChannelState::Ready && *known != ChannelState::Ready {
+                        self.idle_since = record.at;
+                    }
+                    known.clone_from(state);
+                }
+            }
+            DeskEvent::AutoAccept { on } => self.auto_accept = *on,
+            DeskEvent::Reserved(reservation) => self.places.push(Place {
+                session: reservation.session,
+                offer: reservation.offer,
+                media: reservation.media,
+                stage: Stage::Reserved {
+                    ask_at: reservation.deadline.max(record.at).plus(ASK_AGAIN_MS),
+                },
+            }),
+            DeskEvent::Refused { .. } => {}
+            DeskEvent::Taken {
+                session,
+                offer,
+                participant,
+            } => {
+                self.idle_since = record.at;
+                if let Some(place) = self
+                    .places
+                    .iter_mut()
+                    .find(|place| place.session == *session && place.offer == *offer)
+                {
+                    place.stage = Stage::Taken {
+                        participant: *participant,
+                    };
+                }
+            }
+            DeskEvent::Freed { session, offer, .. } => {
+                self.places
+                    .retain(|place| place.session != *session || place.offer != *offer);
+            }
+            DeskEvent::Asked => {
+                for place in &mut self.places {
+                    if let Stage::Reserved { ask_at } = &mut place.stage {
+                        *ask_at = (*ask_at).max(record.at.plus(ASK_AGAIN_MS));
+                    }
+                }
+            }
+            DeskEvent::Watching { session, participant } => {
+                self.watching.retain(|(known, _)| known != session);
+                self.watching.push((*session, *participant));
+            }
+            DeskEvent::Unwatched { session } => self.watching.retain(|(known, _)| known != session),
+            DeskEvent::Lost => self.lost = Some(record.at),
+            DeskEvent::Returned => self.lost = None,
+            DeskEvent::GaveUp => {
+                for (_, state) in &mut self.channels {
+                    *state = ChannelState::NotReady { reason: None };
+                }
+            }
+            DeskEvent::Snapshot | DeskEvent::Rollback { .. } => {}
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! The state of a desk: a function of its records.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::model::{
+    AgentId, ChannelState, LogId, Media, Millis, OfferId, ParticipantId, ReadyDesk, TenantId,
+};
+
+use super::input::DeskProfile;
+
+/// How long a lost agent keeps their sessions.
+pub(super) const GRACE_MS: u64 = 60_000;
+/// How long after a reservation's deadline the desk asks the session again.
+pub(super) const ASK_AGAIN_MS: u64 = 5_000;
+/// Executed commands remembered.
+pub(super) const COMMANDS_MAX: usize = 512;
+
+/// A desk up to some record.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Desk {
+    pub(super) owner: Option<(TenantId, AgentId)>,
+    pub(super) conn: u64,
+    pub(super) profile: DeskProfile,
+    pub(super) channels: Vec<(Media, ChannelState)>,
+    pub(super) auto_accept: bool,
+    pub(super) places: Vec<Place>,
+    pub(super) watching: Vec<(LogId, ParticipantId)>,
+    /// Since when nothing was heard of the agent.
+    pub(super) lost: Option<Millis>,
+    /// Since when the agent has had no new session.
+    pub(super) idle_since: Millis,
+    pub(super) commands: VecDeque<Uuid>,
+}
+
+/// One place of the desk's capacity in use.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Place {
+    /// By which session.
+    pub session: LogId,
+    /// By which attempt.
+    pub offer: OfferId,
+    /// Of which medium.
+    pub media: Media,
+    /// Held or taken.
+    pub stage: Stage,
+}
+
+/// How a place is in use.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub enum Stage {
+    /// Held for an offer.
+    Reserved {
+        /// When the session is asked what became of it.
+        ask_at: Millis,
+    },
+    /// The agent is in the session.
+    Taken {
+        /// As whom.
+        participant: ParticipantId,
+    },
+}
+
+impl Desk {
+    /// Whose it is.
+    #[must_use]
+    pub const fn owner(&self) -> Option<&(TenantId, AgentId)> {
+        self.owner.as_ref()
+    }
+
+    /// The number of the newest socket.
+    #[must_use]
+    pub const fn conn(&self) -> u64 {
+        self.conn
+    }
+
+    /// What the agent is provisioned for.
+    #[must_use]
+    pub const fn profile(&self) -> &DeskProfile {
+        &self.profile
+    }
+
+    /// The state of each medium the agent is provisioned for.
+    pub fn channels(&self) -> impl Iterator<Item = (Media, &ChannelState)> {
+        self.channels.iter().map(|(media, state)| (*media, state))
+    }
+
+    /// Whether offers are taken without asking.
+    #[must_use]
+    pub const fn auto_accept(&self) -> bool {
+        self.auto_accept
+    }
+
+    /// The places in use.
+    #[must_use]
+    pub fn places(&self) -> &[Place] {
+        &self.places
+    }
+
+    /// The sessions a supervisor watches.
+    #[must_use]
+    pub fn watching(&self) -> &[(LogId, ParticipantId)] {
+        &self.watching
+    }
+
+    /// Every session this desk may see now.
+    pub fn sessions(&self) -> impl Iterator<Item = LogId> {
+        self.places
+            .iter()
+            .map(|place| place.session)
+            .chain(self.watching.iter().map(|(session, _)| *session))
+    }
+
+    /// Whether nothing was heard of the agent for the liveness deadline.
+    #[must_use]
+    pub const fn is_lost(&self) -> bool {
+        self.lost.is_some()
+    }
+
+    /// Places of a medium that are not in use.
+    #[must_use]
+    pub fn free(&self, media: Media) -> u16 {
+        let capacity = self
+            .profile
+            .capacity
+            .iter()
+            .find(|(of, _)| *of == media)
+            .map_or(0, |(_, places)| *places);
+        let used = self.places.iter().filter(|place| place.media == media).count();
+        capacity.saturating_sub(u16::try_from(used).unwrap_or(u16::MAX))
+    }
+
+    /// Whether a medium takes offers.
+    #[must_use]
+    pub fn is_ready(&self, media: Media) -> bool {
+        self.channels
+            .iter()
+            .any(|(of, state)| *of == media && *state == ChannelState::Ready)
+    }
+
+    /// How the desk stands in the matching tables; `None` while it takes nothing.
+    pub(super) fn in_tables(&self) -> Option<ReadyDesk> {
+        if self.lost.is_some() {
+            return None;
+        }
+        let (_, agent) = self.owner.as_ref()?;
+        let ready = self
+            .channels
+            .iter()
+            .filter(|(_, state)| *state == ChannelState::Ready);
+        let free: Vec<(Media, u16)> = ready.map(|(media, _)| (*media, self.free(*media))).collect();
+        free.iter().any(|(_, places)| *places > 0).then(|| ReadyDesk {
+            desk: LogId::from_bytes([0; 16]),
+            n: 0,
+            agent: agent.clone(),
+            queues: self.profile.queues.clone(),
+            skills: self.profile.skills.clone(),
+            free,
+            idle_since: self.idle_since,
+        })
+    }
+
+    /// When the oldest reservation must be asked about.
+    pub(super) fn reservation_due(&self) -> Option<Millis> {
+        let due = self.places.iter().filter_map(|place| match place.stage {
+            Stage::Reserved { ask_at } => Some(ask_at),
+            Stage::Taken { .. } => None,
+        });
+        due.min()
+    }
+
+    /// When the grace of a lost agent ends; nothing waits for it at an empty desk.
+    pub(super) fn grace_due(&self) -> Option<Millis> {
+        let holds = !self.places.is_empty() || !self.watching.is_empty();
+        self.lost.filter(|_| holds).map(|lost| lost.plus(GRACE_MS))
+    }
+}

@@ -1,0 +1,308 @@
+//! What a session is asked.
+
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::model::{
+    AgentId, Crossing, LogId, Media, MediaId, MessageKind, Millis, ParticipantId, SupervisionMode, TenantId,
+    TransportId, UserDataChange, Visibility,
+};
+
+/// A question to a session.
+#[derive(Debug, Clone)]
+pub enum SessionInput {
+    /// A customer begins.
+    Open(Box<Open>),
+    /// A customer comes back to a session that may sleep.
+    Resume,
+    /// The customer says something.
+    CustomerText {
+        /// Who says it.
+        participant: ParticipantId,
+        /// What.
+        text: String,
+    },
+    /// The customer sent a file; its bytes are stored.
+    CustomerFile {
+        /// Who sent it.
+        participant: ParticipantId,
+        /// What.
+        file: File,
+    },
+    /// The customer changes attached data.
+    CustomerData {
+        /// Who changes it.
+        participant: ParticipantId,
+        /// The members to attach.
+        data: Map<String, Value>,
+    },
+    /// The customer leaves.
+    CustomerLeave {
+        /// Who leaves.
+        participant: ParticipantId,
+    },
+    /// An agent commands something.
+    Agent(AgentCommand),
+    /// A desk answers, or asks.
+    Crossing(Crossing),
+    /// Routing found a desk.
+    Matched {
+        /// Whom to ask.
+        desk: LogId,
+        /// Whose desk it is.
+        agent: AgentId,
+    },
+    /// Where the session stands in its queue, in words for the customer.
+    Position {
+        /// 1 for the next.
+        position: u64,
+        /// What the customer reads.
+        text: String,
+    },
+    /// One of the session's deadlines has come.
+    Timer {
+        /// Which.
+        timer: SessionTimer,
+        /// When it was due.
+        due: Millis,
+    },
+    /// Nothing was heard of the customer for the liveness deadline.
+    Lapsed,
+    /// The customer was heard again.
+    Returned,
+}
+
+/// What opens a session.
+#[derive(Debug, Clone)]
+pub struct Open {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Its medium.
+    pub media: Media,
+    /// Through which endpoint.
+    pub endpoint: String,
+    /// Through which stream.
+    pub stream: Option<String>,
+    /// The customer's language.
+    pub locale: Option<String>,
+    /// Whether the customer may come back days later.
+    pub asynchronous: bool,
+    /// What the customer said of themselves: the form's fields and `userData`.
+    pub profile: Map<String, Value>,
+    /// The customer's name in the session.
+    pub nickname: String,
+    /// The customer's id in the session.
+    pub participant: ParticipantId,
+    /// The customer's browser.
+    pub transport: TransportId,
+    /// Where it waits.
+    pub place: Place,
+    /// A line from the service, first of all.
+    pub welcome: Option<String>,
+    /// What was agreed for its whole life.
+    pub terms: Terms,
+}
+
+/// Where a session waits for an agent.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Place {
+    /// The queue.
+    pub queue: String,
+    /// Larger is served first.
+    pub priority: u32,
+    /// Abilities the agent must have.
+    pub skills: Vec<String>,
+    /// How long an agent has to accept, milliseconds.
+    pub offer_ms: u64,
+}
+
+/// What holds for the whole life of a session; written down when it opens, so that every node goes by the same.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+pub struct Terms {
+    /// Silence after which a live chat is told that it will close, milliseconds.
+    pub idle_alert_ms: u64,
+    /// From there to the close, milliseconds.
+    pub idle_close_ms: u64,
+    /// What the customer is told then, in their language; empty says nothing.
+    pub idle_text: String,
+    /// What the customer is told when the session ends; empty says nothing.
+    pub closing_text: String,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            idle_alert_ms: 255_000,
+            idle_close_ms: 45_000,
+            idle_text: String::new(),
+            closing_text: String::new(),
+        }
+    }
+}
+
+/// A file whose bytes are stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// Where.
+    pub media: MediaId,
+    /// The type found in the bytes.
+    pub mime: String,
+    /// Bytes.
+    pub length: u64,
+    /// Its name, as the sender gave it.
+    pub name: String,
+}
+
+/// A command of an agent. The same `id` is carried out once, however often it comes.
+#[derive(Debug, Clone)]
+pub struct AgentCommand {
+    /// `cmdId`.
+    pub id: Uuid,
+    /// Who commands.
+    pub agent: AgentId,
+    /// Their desk.
+    pub desk: LogId,
+    /// Their display name.
+    pub name: String,
+    /// Whether they may supervise.
+    pub supervisor: bool,
+    /// What.
+    pub act: AgentAct,
+}
+
+/// What an agent can command.
+#[derive(Debug, Clone)]
+pub enum AgentAct {
+    /// Takes the offer made to them.
+    Accept,
+    /// Declines it.
+    Reject,
+    /// Says something.
+    Say {
+        /// What it is.
+        kind: MessageKind,
+        /// The words or the address.
+        text: String,
+        /// Who may see it.
+        visibility: Visibility,
+    },
+    /// Sends a file.
+    Send {
+        /// Which.
+        file: File,
+        /// Who may see it.
+        visibility: Visibility,
+    },
+    /// Changes their name in the session.
+    Rename {
+        /// To what.
+        nickname: String,
+    },
+    /// Asks somebody to join, advise or take over.
+    Ask {
+        /// What for.
+        purpose: Purpose,
+        /// Whom.
+        target: Target,
+    },
+    /// Takes such a question back.
+    CancelAsk,
+    /// Takes another agent out.
+    Remove {
+        /// Whom.
+        agent: AgentId,
+    },
+    /// Leaves the session.
+    Leave {
+        /// What becomes of it.
+        after: AfterLeave,
+    },
+    /// Marks the session done.
+    Complete,
+    /// Puts the session into a queue and leaves.
+    PlaceInQueue {
+        /// Which.
+        place: Place,
+    },
+    /// Changes attached data.
+    Data {
+        /// How.
+        change: UserDataChange,
+        /// Members; of a deletion only the keys count.
+        data: Map<String, Value>,
+    },
+    /// Sets a remark and a disposition.
+    Note {
+        /// The remark.
+        comment: Option<String>,
+        /// The disposition.
+        disposition: Option<String>,
+    },
+    /// Takes part as a supervisor, or changes how.
+    Supervise {
+        /// How.
+        mode: SupervisionMode,
+    },
+    /// Ends that.
+    StopSupervising,
+}
+
+/// What somebody is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To join.
+    Invite,
+    /// To advise, unseen by the customer.
+    Consult,
+    /// To take over.
+    Transfer,
+}
+
+/// Who is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// An agent.
+    Agent {
+        /// Who.
+        agent: AgentId,
+        /// Their desk.
+        desk: LogId,
+    },
+    /// Whoever serves a queue; a transfer only.
+    Queue(Place),
+}
+
+/// What becomes of a session whose agent leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AfterLeave {
+    /// It ends if no agent is left.
+    #[default]
+    CloseIfNoAgents,
+    /// It ends.
+    ForceClose,
+    /// It stays and waits for the customer.
+    KeepAlive,
+}
+
+/// The deadlines of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[repr(u16)]
+pub enum SessionTimer {
+    /// The present offer.
+    Offer = 1,
+    /// Silence: alert, then close.
+    Idle = 2,
+}
+
+impl SessionTimer {
+    /// The timer a store knows by this number.
+    #[must_use]
+    pub const fn from_number(number: u16) -> Option<Self> {
+        match number {
+            1 => Some(Self::Offer),
+            2 => Some(Self::Idle),
+            _ => None,
+        }
+    }
+}

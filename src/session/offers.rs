@@ -1,0 +1,176 @@
+//! Offers (DESIGN 3.6): the session asks a desk, the desk reserves or refuses, the agent sees it, accepts, rejects or lets it
+//! lapse. All of that is decided here; the desk hears of it by effect. A crossing that comes late, twice or out of order
+//! finds another offer standing, or none, and is answered with what is true.
+
+use crate::model::{
+    Body, Crossing, FreedReason, LeaveReason, LogId, OfferId, OfferKind, OfferOutcome, ParticipantId,
+    QueueReason, Role, SessionEvent, Visibility,
+};
+
+use super::draft::Draft;
+use super::input::AgentCommand;
+use super::outcome::Rejection;
+use super::state::{Offer, Phase};
+
+type Ruled = Result<(), Rejection>;
+
+/// Routing found a desk for a session that waits.
+pub(super) fn matched(draft: &mut Draft<'_>, desk: LogId, agent: &crate::model::AgentId) -> Ruled {
+    let (Phase::Waiting { place, .. }, None) = (&draft.state.phase, &draft.state.offer) else {
+        return Err(Rejection::Stale);
+    };
+    let offer_ms = place.offer_ms;
+    draft.offer(agent.clone(), desk, OfferKind::Lead, offer_ms);
+    Ok(())
+}
+
+pub(super) fn accept(draft: &mut Draft<'_>, command: &AgentCommand) -> Ruled {
+    if draft.state.is_closed() {
+        return Err(Rejection::Closed);
+    }
+    let offer = draft
+        .state
+        .offer
+        .clone()
+        .filter(|offer| offer.shown && offer.agent == command.agent);
+    take(draft, &offer.ok_or(Rejection::WrongState)?, &command.name)
+}
+
+pub(super) fn reject(draft: &mut Draft<'_>, command: &AgentCommand) -> Ruled {
+    let mine = draft
+        .state
+        .offer
+        .as_ref()
+        .is_some_and(|offer| offer.shown && offer.agent == command.agent);
+    if !mine {
+        return Err(Rejection::WrongState);
+    }
+    draft.end_offer(OfferOutcome::Rejected);
+    Ok(())
+}
+
+/// The agent is in.
+fn take(draft: &mut Draft<'_>, offer: &Offer, name: &str) -> Ruled {
+    let participant = ParticipantId(draft.fresh());
+    draft.note(SessionEvent::Accepted {
+        offer: offer.id,
+        participant,
+    });
+    let visibility = match offer.kind {
+        OfferKind::Consult { .. } => Visibility::Agent,
+        OfferKind::Lead | OfferKind::Transfer { .. } | OfferKind::Invite { .. } => Visibility::All,
+    };
+    let joined = SessionEvent::Joined {
+        participant,
+        role: Role::Agent,
+        agent: Some(offer.agent.clone()),
+        transport: None,
+        visibility,
+    };
+    draft.push(joined, Body::text(name));
+    draft.tell(
+        offer.desk,
+        Crossing::Taken {
+            session: draft.log(),
+            offer: offer.id,
+            participant,
+        },
+    );
+    if let OfferKind::Transfer { by } = offer.kind {
+        draft.take_out(by, LeaveReason::Transferred);
+    }
+    draft.reply.participant = Some(participant);
+    Ok(())
+}
+
+/// A desk says or asks something.
+pub(super) fn crossing(draft: &mut Draft<'_>, message: &Crossing) -> Ruled {
+    match message {
+        Crossing::Reserved { offer, name, auto } => reserved(draft, *offer, name, *auto),
+        Crossing::Refused { offer } => {
+            if standing(draft, *offer).is_some() {
+                draft.end_offer(OfferOutcome::Refused);
+            }
+            Ok(())
+        }
+        Crossing::Ask { offer, .. } => {
+            draft.reply.answer = truth(draft, *offer);
+            Ok(())
+        }
+        Crossing::AgentLost { participant, .. } => agent_lost(draft, *participant),
+        // Those go the other way.
+        Crossing::Reserve { .. }
+        | Crossing::Taken { .. }
+        | Crossing::Free { .. }
+        | Crossing::Watching { .. }
+        | Crossing::Unwatched { .. } => Err(Rejection::Stale),
+    }
+}
+
+fn reserved(draft: &mut Draft<'_>, id: OfferId, name: &str, auto: bool) -> Ruled {
+    let Some(offer) = standing(draft, id) else {
+        draft.reply.answer = truth(draft, id);
+        return Ok(());
+    };
+    if !offer.shown {
+        draft.push(SessionEvent::Offered { offer: id }, Body::text(name));
+    }
+    if auto {
+        take(draft, &offer, name)?;
+    }
+    Ok(())
+}
+
+/// The present offer, if it is this one.
+fn standing(draft: &Draft<'_>, id: OfferId) -> Option<Offer> {
+    draft.state.offer.clone().filter(|offer| offer.id == id)
+}
+
+/// What a desk that asks about an offer must believe; nothing while it stands.
+fn truth(draft: &Draft<'_>, id: OfferId) -> Option<Crossing> {
+    if standing(draft, id).is_some() {
+        return None;
+    }
+    let session = draft.log();
+    Some(match draft.state.places.iter().find(|held| held.offer == id) {
+        Some(held) => Crossing::Taken {
+            session,
+            offer: id,
+            participant: held.participant,
+        },
+        None => Crossing::Free {
+            session,
+            offer: id,
+            reason: FreedReason::Withdrawn,
+        },
+    })
+}
+
+/// An agent was not heard of for longer than the grace: the session is offered again.
+fn agent_lost(draft: &mut Draft<'_>, participant: ParticipantId) -> Ruled {
+    let known = draft
+        .state
+        .participants
+        .get(participant)
+        .filter(|known| known.present)
+        .cloned();
+    let Some(known) = known else { return Ok(()) };
+    if draft.state.is_closed() {
+        return Ok(());
+    }
+    let lost_desk = draft
+        .state
+        .places
+        .iter()
+        .find(|held| held.participant == participant)
+        .map(|held| held.desk);
+    draft.take_out(known.id, LeaveReason::Lost);
+    let alone = draft.state.phase == Phase::Parked && known.role == Role::Agent;
+    if let (true, Some(home)) = (alone, draft.state.home.clone()) {
+        // A question this agent had asked falls with them.
+        draft.end_offer(OfferOutcome::Withdrawn);
+        let prefer = draft.state.last_desk.filter(|desk| Some(*desk) != lost_desk);
+        draft.queue(home, prefer, QueueReason::AgentLost);
+    }
+    Ok(())
+}

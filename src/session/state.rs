@@ -1,0 +1,243 @@
+//! The state of a session: a function of its records.
+//!
+//! ```text
+//!            Queued            Accepted + Joined
+//!  Parked ───────────▶ Waiting ─────────────────▶ Active
+//!    ▲                    ▲                         │
+//!    │      Unqueued      │   Queued (lost, placed) │
+//!    └────────────────────┴─────────────────────────┘ Left (the last holder)
+//!  any ── Closed ──▶ Closed
+//! ```
+//!
+//! Beside the phase runs at most one offer: `Asked` (the desk is asked for a place) then `Shown` (the agent sees it).
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::model::{
+    AgentId, CloseReason, LogId, Media, Millis, OfferId, OfferKind, ParticipantId, Role, TenantId, Visibility,
+};
+
+use super::input::{Place, Terms};
+use super::participants::Participants;
+
+/// What every agent command remembers, so that a repeat is recognised; older ones are forgotten.
+pub(super) const COMMANDS_MAX: usize = 512;
+
+/// A session up to some record.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Session {
+    /// What was said when it opened; `None` before.
+    pub(super) about: Option<Arc<About>>,
+    pub(super) participants: Arc<Participants>,
+    pub(super) data: Arc<Map<String, Value>>,
+    pub(super) phase: Phase,
+    pub(super) offer: Option<Offer>,
+    /// Desks that said no, or nothing, since it began to wait.
+    pub(super) avoid: Vec<LogId>,
+    /// The smallest position the customer was told since it began to wait.
+    pub(super) told: Option<u64>,
+    /// Where it waited last, and waits again when the customer wakes it.
+    pub(super) home: Option<Place>,
+    /// The desk that held it last.
+    pub(super) last_desk: Option<LogId>,
+    /// The present holders' places: who, at which desk, under which offer.
+    pub(super) places: Vec<Held>,
+    pub(super) silence: Silence,
+    pub(super) commands: VecDeque<Uuid>,
+    pub(super) files: u32,
+    /// v3 index bases: (last number both histories share, base).
+    pub(super) bases: Vec<(u64, u32)>,
+    pub(super) comment: Option<String>,
+    pub(super) disposition: Option<String>,
+}
+
+/// What a session was opened with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct About {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Its medium.
+    pub media: Media,
+    /// Through which endpoint.
+    pub endpoint: String,
+    /// Through which stream.
+    pub stream: Option<String>,
+    /// The customer's language.
+    pub locale: Option<String>,
+    /// Whether the customer may come back days later.
+    pub asynchronous: bool,
+    /// When.
+    pub at: Millis,
+    /// What holds for its whole life.
+    pub terms: Terms,
+}
+
+/// Where a session stands.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub enum Phase {
+    /// Nobody holds it and it waits for nobody.
+    #[default]
+    Parked,
+    /// It waits for an agent.
+    Waiting {
+        /// Where.
+        place: Place,
+        /// Since when.
+        since: Millis,
+        /// Preferred while ready.
+        prefer: Option<LogId>,
+    },
+    /// At least one agent holds it.
+    Active,
+    /// It is over.
+    Closed {
+        /// Since when.
+        at: Millis,
+        /// Why.
+        reason: CloseReason,
+    },
+}
+
+/// The present offer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Offer {
+    /// Its id.
+    pub id: OfferId,
+    /// To whom.
+    pub agent: AgentId,
+    /// Their desk.
+    pub desk: LogId,
+    /// What for.
+    pub kind: OfferKind,
+    /// Past it the offer is over.
+    pub deadline: Millis,
+    /// Whether the desk has reserved a place, so that the agent sees it.
+    pub shown: bool,
+    /// The agent's display name, once their desk has said it.
+    pub name: String,
+}
+
+/// An agent's hold on the session.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Held {
+    pub(super) participant: ParticipantId,
+    pub(super) desk: LogId,
+    pub(super) offer: OfferId,
+}
+
+/// How long nobody has said anything.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) enum Silence {
+    /// Since then.
+    Since(Millis),
+    /// The customer was told at that time that it will close.
+    Alerted(Millis),
+}
+
+impl Default for Silence {
+    fn default() -> Self {
+        Self::Since(Millis::default())
+    }
+}
+
+impl Session {
+    /// What it was opened with; `None` for a log that is not a session yet.
+    #[must_use]
+    pub fn about(&self) -> Option<&About> {
+        self.about.as_deref()
+    }
+
+    /// Everybody who ever took part.
+    #[must_use]
+    pub fn participants(&self) -> &Arc<Participants> {
+        &self.participants
+    }
+
+    /// The attached data.
+    #[must_use]
+    pub fn data(&self) -> &Map<String, Value> {
+        &self.data
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub const fn phase(&self) -> &Phase {
+        &self.phase
+    }
+
+    /// The present offer.
+    #[must_use]
+    pub const fn offer(&self) -> Option<&Offer> {
+        self.offer.as_ref()
+    }
+
+    /// When it ended, if it has.
+    #[must_use]
+    pub const fn closed_at(&self) -> Option<Millis> {
+        match self.phase {
+            Phase::Closed { at, .. } => Some(at),
+            _ => None,
+        }
+    }
+
+    /// How many files were sent in it.
+    #[must_use]
+    pub const fn files(&self) -> u32 {
+        self.files
+    }
+
+    /// The v3 index bases: (last number both histories share, base), oldest first.
+    #[must_use]
+    pub fn bases(&self) -> &[(u64, u32)] {
+        &self.bases
+    }
+
+    /// The agents' remark.
+    #[must_use]
+    pub fn comment(&self) -> Option<&str> {
+        self.comment.as_deref()
+    }
+
+    /// The agents' disposition.
+    #[must_use]
+    pub fn disposition(&self) -> Option<&str> {
+        self.disposition.as_deref()
+    }
+
+    /// The smallest queue position the customer was told since it began to wait.
+    #[must_use]
+    pub const fn told_position(&self) -> Option<u64> {
+        self.told
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(self.phase, Phase::Closed { .. })
+    }
+
+    /// When its silence has a consequence: only live chats in which somebody is talked to go silent.
+    pub(super) fn silence_due(&self) -> Option<Millis> {
+        let about = self.about()?;
+        if about.asynchronous || self.phase != Phase::Active {
+            return None;
+        }
+        Some(match self.silence {
+            Silence::Since(since) => since.plus(about.terms.idle_alert_ms),
+            Silence::Alerted(at) => at.plus(about.terms.idle_close_ms),
+        })
+    }
+
+    /// Whether an agent is in it in any part, and sees this much.
+    #[must_use]
+    pub fn sight_of(&self, agent: &AgentId) -> Option<Visibility> {
+        let participant = self.participants.of_agent(agent)?;
+        Some(match participant.role {
+            Role::Supervisor => Visibility::Supervisor,
+            _ => Visibility::Agent,
+        })
+    }
+}

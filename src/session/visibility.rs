@@ -1,0 +1,66 @@
+//! Who may see a record: the one place where that is decided, for every reader.
+
+use crate::model::{ParticipantId, Record, SessionEvent, SupervisionMode, Visibility};
+
+use super::participants::Participants;
+use super::state::Session;
+
+/// Whether the customer may see a record (DESIGN 3.6: one function for every customer-facing reader).
+#[must_use]
+pub fn visible_to_customer(session: &Session, record: &Record<SessionEvent>) -> bool {
+    visible(session, record, Visibility::All)
+}
+
+/// Whether an agent (`sight` `Agent`) or a supervisor (`Supervisor`) in the session may see a record.
+#[must_use]
+pub fn visible_to_agent(session: &Session, record: &Record<SessionEvent>, sight: Visibility) -> bool {
+    visible(session, record, sight)
+}
+
+fn visible(session: &Session, record: &Record<SessionEvent>, sight: Visibility) -> bool {
+    let people = session.participants();
+    match &record.event {
+        SessionEvent::Message { visibility, .. } | SessionEvent::File { visibility, .. } => {
+            reaches(*visibility, sight)
+        }
+        SessionEvent::Joined { visibility, .. } => reaches(*visibility, sight),
+        SessionEvent::Left { participant, .. }
+        | SessionEvent::Renamed { participant }
+        | SessionEvent::Lost { participant }
+        | SessionEvent::Returned { participant } => reaches(seen(people, *participant), sight),
+        // A supervisor who begins to speak to everybody joins in everybody's eyes.
+        SessionEvent::Supervision { mode, .. } => {
+            *mode == SupervisionMode::BargeIn || sight == Visibility::Supervisor
+        }
+        SessionEvent::Closed { .. } | SessionEvent::Recovered { .. } => true,
+        SessionEvent::Opened { .. }
+        | SessionEvent::UserData { .. }
+        | SessionEvent::Queued { .. }
+        | SessionEvent::Unqueued
+        | SessionEvent::PositionTold { .. }
+        | SessionEvent::Offering { .. }
+        | SessionEvent::Offered { .. }
+        | SessionEvent::OfferEnded { .. }
+        | SessionEvent::Accepted { .. }
+        | SessionEvent::Noted { .. }
+        | SessionEvent::IdleAlerted
+        | SessionEvent::Snapshot
+        | SessionEvent::Rollback { .. } => sight != Visibility::All,
+    }
+}
+
+/// Who is told of a participant; of one that nobody knows, supervisors only.
+fn seen(people: &Participants, participant: ParticipantId) -> Visibility {
+    people
+        .get(participant)
+        .map_or(Visibility::Supervisor, |participant| participant.visibility)
+}
+
+/// Whether something meant for `audience` reaches somebody who sees as much as `sight`.
+pub(super) const fn reaches(audience: Visibility, sight: Visibility) -> bool {
+    match audience {
+        Visibility::All => true,
+        Visibility::Agent => !matches!(sight, Visibility::All),
+        Visibility::Supervisor => matches!(sight, Visibility::Supervisor),
+    }
+}

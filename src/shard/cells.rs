@@ -1,0 +1,125 @@
+//! The views that readers of this core hold.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::model::LogId;
+
+use super::follower::Mark;
+use super::machine::Machine;
+use super::view::View;
+
+/// This core's newest view of each log that somebody here reads.
+pub struct Cells<M: Machine> {
+    cells: RefCell<HashMap<LogId, Rc<ViewCell<M>>>>,
+    /// Logs whose first view is on its way, with news that overtook it.
+    expected: RefCell<HashMap<LogId, Option<Arc<View<M>>>>>,
+}
+
+/// The newest view of one log, and who wants to be woken.
+pub(super) struct ViewCell<M: Machine> {
+    view: RefCell<Arc<View<M>>>,
+    followers: RefCell<Vec<Weak<Mark>>>,
+    used: Cell<Instant>,
+}
+
+impl<M: Machine> Default for Cells<M> {
+    fn default() -> Self {
+        Self {
+            cells: RefCell::default(),
+            expected: RefCell::default(),
+        }
+    }
+}
+
+impl<M: Machine> Cells<M> {
+    /// The newest view, if this core has one.
+    pub(super) fn view(&self, log: LogId, now: Instant) -> Option<Arc<View<M>>> {
+        let cells = self.cells.borrow();
+        let cell = cells.get(&log)?;
+        cell.used.set(now);
+        Some(Arc::clone(&cell.view.borrow()))
+    }
+
+    /// Puts in a newer view and wakes the followers. One that nobody here reads or expects is dropped.
+    pub(super) fn update(&self, view: Arc<View<M>>) {
+        let cell = self.cells.borrow().get(&view.log).cloned();
+        let Some(cell) = cell else {
+            if let Some(early) = self.expected.borrow_mut().get_mut(&view.log) {
+                *early = Some(view);
+            }
+            return;
+        };
+        let log = view.log;
+        {
+            *cell.view.borrow_mut() = view;
+            cell.followers.borrow_mut().retain(|follower| {
+                follower.upgrade().is_some_and(|mark| {
+                    mark.wake(log);
+                    true
+                })
+            });
+        }
+    }
+
+    /// A first view is about to be asked for: news that overtake it count from here on.
+    pub(super) fn expect(&self, log: LogId) {
+        self.expected.borrow_mut().entry(log).or_default();
+    }
+
+    /// The first view came, or did not. Begins to hold it, or what overtook it; returns what is held.
+    pub(super) fn arrived(
+        &self,
+        log: LogId,
+        view: Option<Arc<View<M>>>,
+        now: Instant,
+    ) -> Option<Arc<View<M>>> {
+        let early = self.expected.borrow_mut().remove(&log).flatten();
+        if let Some(held) = self.view(log, now) {
+            return Some(held);
+        }
+        let view = early.or(view)?;
+        let cell = ViewCell {
+            view: RefCell::new(Arc::clone(&view)),
+            followers: RefCell::default(),
+            used: Cell::new(now),
+        };
+        self.cells.borrow_mut().insert(log, Rc::new(cell));
+        Some(view)
+    }
+
+    /// Wakes `mark` from now on when the view of `log` changes. `false`: this core holds no view of it.
+    pub(super) fn follow(&self, log: LogId, mark: &Rc<Mark>) -> bool {
+        self.cells.borrow().get(&log).is_some_and(|cell| {
+            cell.followers.borrow_mut().push(Rc::downgrade(mark));
+            true
+        })
+    }
+
+    /// No longer wakes `mark` for `log`.
+    pub(super) fn unfollow(&self, log: LogId, mark: &Rc<Mark>) {
+        if let Some(cell) = self.cells.borrow().get(&log) {
+            cell.followers
+                .borrow_mut()
+                .retain(|known| !std::ptr::eq(known.as_ptr(), Rc::as_ptr(mark)));
+        }
+    }
+
+    /// Lets go of views that nobody follows or has looked at; returns their logs.
+    pub(super) fn drop_idle(&self, before: Instant) -> Vec<LogId> {
+        let mut dropped = Vec::new();
+        self.cells.borrow_mut().retain(|log, cell| {
+            let mut followers = cell.followers.borrow_mut();
+            followers.retain(|mark| mark.strong_count() > 0);
+            let keep = !followers.is_empty() || cell.used.get() > before;
+            if !keep {
+                dropped.push(*log);
+            }
+            keep
+        });
+        dropped
+    }
+}

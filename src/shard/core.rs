@@ -1,0 +1,92 @@
+//! Everything one core of the shard table holds.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::log::SharedLog;
+use crate::model::{LogId, Millis};
+use crate::runtime::clock::Clock;
+use crate::session::{Desk, Session};
+
+use super::cells::Cells;
+use super::link::Links;
+use super::machine::Machine;
+use super::options::ShardOptions;
+use super::replica::Replica;
+use super::router::Router;
+use super::slot::{Slot, Table};
+use super::timers::Timers;
+use super::view::View;
+
+/// One core's part of the table. `!Send`: nothing of it leaves its thread.
+pub struct CoreTable {
+    pub(super) core: usize,
+    pub(super) links: Links,
+    pub(super) log: SharedLog,
+    pub(super) router: Rc<dyn Router>,
+    pub(super) clock: Clock,
+    pub(super) options: ShardOptions,
+    pub(super) sessions: Table<Session>,
+    pub(super) desks: Table<Desk>,
+    pub(super) session_cells: Cells<Session>,
+    pub(super) desk_cells: Cells<Desk>,
+    pub(super) timers: RefCell<Timers>,
+    pub(super) timer_wake: tokio::sync::Notify,
+    /// Logs heard from since the last renewal.
+    pub(super) heard: RefCell<HashSet<LogId>>,
+}
+
+impl CoreTable {
+    /// The core that owns a log: all logs of a partition live on one core.
+    pub(super) fn owner(&self, log: LogId) -> usize {
+        usize::from(log.spread().partition(self.log.info().partitions)) % self.links.cores()
+    }
+
+    pub(super) fn owns(&self, log: LogId) -> bool {
+        self.owner(log) == self.core
+    }
+
+    pub(super) fn partition(&self, log: LogId) -> u16 {
+        log.spread().partition(self.log.info().partitions)
+    }
+
+    /// The partitions whose logs live on this core.
+    pub(super) fn partitions(&self) -> impl Iterator<Item = u16> {
+        let (core, cores) = (self.core, self.links.cores());
+        (0..self.log.info().partitions).filter(move |partition| usize::from(*partition) % cores == core)
+    }
+
+    pub(super) fn wall(&self) -> Millis {
+        Millis(self.clock.wall_ms())
+    }
+
+    /// Shows the readers of a log its newest picture.
+    pub(super) fn publish<M: Machine>(&self, slot: &Slot<M>) {
+        let inner = slot.inner.borrow();
+        let (readers, Some(replica)) = (inner.readers, &inner.replica) else {
+            return;
+        };
+        if readers == 0 {
+            return;
+        }
+        let view = Arc::new(replica.view(slot.log, &inner.signals));
+        for core in (0..self.links.cores()).filter(|core| readers & (1 << core) != 0) {
+            self.show(core, &view);
+        }
+    }
+
+    fn show<M: Machine>(&self, core: usize, view: &Arc<View<M>>) {
+        if core == self.core {
+            M::cells(self).update(Arc::clone(view));
+        } else {
+            self.links.publish(core, view.log, M::news(Arc::clone(view)));
+        }
+    }
+
+    /// A replica of a log that may not exist.
+    pub(super) fn empty<M: Machine>(&self) -> Replica<M> {
+        Replica::empty(self.options.tail_records)
+    }
+}

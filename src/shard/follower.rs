@@ -1,0 +1,95 @@
+//! A socket's interest in logs: one wake for all of them, and a list of those that changed.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+use tokio::sync::Notify;
+
+use crate::model::{LogId, LogKind};
+
+use super::error::ShardError;
+use super::handle::Shards;
+use super::view::{DeskView, SessionView};
+
+/// What is woken. Shared with the view cells by weak reference, so that dropping the follower ends all interest.
+#[derive(Default)]
+pub(super) struct Mark {
+    dirty: RefCell<SmallVec<[LogId; 4]>>,
+    notify: Notify,
+}
+
+impl Mark {
+    pub(super) fn wake(&self, log: LogId) {
+        let mut dirty = self.dirty.borrow_mut();
+        if !dirty.contains(&log) {
+            dirty.push(log);
+        }
+        self.notify.notify_one();
+    }
+}
+
+/// A reader of several logs. Bounded by the number of logs it follows, whatever happens in them.
+pub struct Follower {
+    shards: Shards,
+    mark: Rc<Mark>,
+}
+
+impl Follower {
+    pub(super) fn new(shards: Shards) -> Self {
+        Self {
+            shards,
+            mark: Rc::default(),
+        }
+    }
+
+    /// Follows a session or a desk; it is listed as changed at once. Following twice is following once.
+    ///
+    /// # Errors
+    /// As for a view of that log. A feed cannot be followed here.
+    pub async fn follow(&self, log: LogId) -> Result<(), ShardError<()>> {
+        match log.kind() {
+            LogKind::Session => self.shards.follow_session(log, &self.mark).await,
+            LogKind::Desk => self.shards.follow_desk(log, &self.mark).await,
+            LogKind::Feed => return Err(ShardError::NoSuchLog),
+        }?;
+        self.mark.wake(log);
+        Ok(())
+    }
+
+    /// No longer follows a log.
+    pub fn unfollow(&self, log: LogId) {
+        self.shards.unfollow(log, &self.mark);
+        self.mark.dirty.borrow_mut().retain(|dirty| *dirty != log);
+    }
+
+    /// Ready when a followed log has changed. Cancel-safe: a change is listed until it is taken.
+    pub async fn changed(&self) {
+        loop {
+            let waiting = self.mark.notify.notified();
+            if !self.mark.dirty.borrow().is_empty() {
+                return;
+            }
+            waiting.await;
+        }
+    }
+
+    /// The logs that changed since the last call.
+    #[must_use]
+    pub fn take_dirty(&self) -> SmallVec<[LogId; 4]> {
+        std::mem::take(&mut *self.mark.dirty.borrow_mut())
+    }
+
+    /// The newest view of a followed session.
+    #[must_use]
+    pub fn session(&self, log: LogId) -> Option<Arc<SessionView>> {
+        self.shards.held_session(log)
+    }
+
+    /// The newest view of a followed desk.
+    #[must_use]
+    pub fn desk(&self, log: LogId) -> Option<Arc<DeskView>> {
+        self.shards.held_desk(log)
+    }
+}

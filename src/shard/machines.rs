@@ -1,0 +1,277 @@
+//! The two machines as the pump knows them.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::log::{Index, NewRecord, StoredBody, StoredRecord, TimerChange};
+use crate::model::{Body, Crossing, DeskEvent, Millis, Record, SessionEvent};
+use crate::protocol::entry;
+use crate::session::{
+    Circumstances, Decision, Desk, DeskInput, DeskRejection, DeskReply, DeskTimer, Rejection, Session,
+    SessionInput, SessionReply, SessionTimer,
+};
+
+use super::ask::Ask;
+use super::cells::Cells;
+use super::core::CoreTable;
+use super::link::{Command, News};
+use super::machine::{Context, Machine, Step, ViewReply};
+use super::slot::Table;
+use super::view::View;
+
+const HOUR_MS: u64 = 3_600_000;
+/// A live session that nobody touches; its agents may come back for a day after its end.
+const LIVE_MS: u64 = 26 * HOUR_MS;
+const ASYNCHRONOUS_MS: u64 = 72 * HOUR_MS;
+const CLOSED_MS: u64 = 24 * HOUR_MS;
+const DESK_MS: u64 = 7 * 24 * HOUR_MS;
+
+impl Machine for Session {
+    type Event = SessionEvent;
+    type Input = SessionInput;
+    type Reply = SessionReply;
+    type Rejection = Rejection;
+
+    const ALIVE_MS: u64 = 120_000;
+
+    fn decide(&self, input: &SessionInput, context: &mut Context<'_>) -> Result<Step<Self>, Rejection> {
+        let circumstances = Circumstances {
+            log: context.log,
+            top: context.top,
+            now: context.now,
+            fresh: &mut *context.fresh,
+        };
+        let decision = Self::decide(self, input, circumstances)?;
+        let opening = match input {
+            SessionInput::Open(open) => Some((open.tenant, open.asynchronous)),
+            _ => None,
+        };
+        let known = opening.or_else(|| self.about().map(|about| (about.tenant, about.asynchronous)));
+        let mut indexes = Vec::new();
+        if let Some((tenant, _)) = known {
+            indexes.extend(decision.marks.opens.then_some(Index::Open(tenant)));
+            indexes.extend(decision.marks.closes.then_some(Index::Shut(tenant)));
+        }
+        let expire_ms = if decision.marks.closes || self.closed_at().is_some() {
+            CLOSED_MS
+        } else if known.is_some_and(|(_, asynchronous)| asynchronous) {
+            ASYNCHRONOUS_MS
+        } else {
+            LIVE_MS
+        };
+        Ok(step(decision, indexes, expire_ms))
+    }
+
+    fn apply(&mut self, n: u64, record: &Record<SessionEvent>) {
+        Self::apply(self, n, record);
+    }
+
+    fn creates(input: &SessionInput) -> bool {
+        matches!(input, SessionInput::Open(_))
+    }
+
+    fn timer(name: u16, due: Millis) -> Option<SessionInput> {
+        SessionTimer::from_number(name).map(|timer| SessionInput::Timer { timer, due })
+    }
+
+    fn lapsed() -> SessionInput {
+        SessionInput::Lapsed
+    }
+
+    fn answer(reply: &SessionReply) -> Option<Crossing> {
+        reply.answer.clone()
+    }
+
+    fn snapshot(&self, at: Millis) -> Record<SessionEvent> {
+        Record {
+            at,
+            cause: None,
+            event: SessionEvent::Snapshot,
+            body: state_of(self),
+        }
+    }
+
+    fn restore(record: &Record<SessionEvent>) -> Option<Self> {
+        matches!(record.event, SessionEvent::Snapshot)
+            .then(|| state_from(&record.body))
+            .flatten()
+    }
+
+    fn encode(record: &Record<SessionEvent>) -> NewRecord {
+        encode(record, matches!(record.event, SessionEvent::Snapshot))
+    }
+
+    fn decode(stored: &StoredRecord) -> Result<Record<SessionEvent>, String> {
+        decode(stored)
+    }
+
+    fn table(core: &CoreTable) -> &Table<Self> {
+        &core.sessions
+    }
+
+    fn cells(core: &CoreTable) -> &Cells<Self> {
+        &core.session_cells
+    }
+
+    fn command(ask: Ask<Self>) -> Command {
+        Command::Session(ask)
+    }
+
+    fn watch_command(log: crate::model::LogId, core: usize, reply: ViewReply<Self>) -> Command {
+        Command::WatchSession(log, core, reply)
+    }
+
+    fn news(view: Arc<View<Self>>) -> News {
+        News::Session(view)
+    }
+}
+
+impl Machine for Desk {
+    type Event = DeskEvent;
+    type Input = DeskInput;
+    type Reply = DeskReply;
+    type Rejection = DeskRejection;
+
+    const ALIVE_MS: u64 = 45_000;
+
+    fn decide(&self, input: &DeskInput, context: &mut Context<'_>) -> Result<Step<Self>, DeskRejection> {
+        let circumstances = Circumstances {
+            log: context.log,
+            top: context.top,
+            now: context.now,
+            fresh: &mut *context.fresh,
+        };
+        Ok(step(
+            Self::decide(self, input, circumstances)?,
+            Vec::new(),
+            DESK_MS,
+        ))
+    }
+
+    fn apply(&mut self, n: u64, record: &Record<DeskEvent>) {
+        Self::apply(self, n, record);
+    }
+
+    fn creates(input: &DeskInput) -> bool {
+        matches!(
+            input,
+            DeskInput::Connect { .. } | DeskInput::Crossing(Crossing::Reserve { .. })
+        )
+    }
+
+    fn timer(name: u16, due: Millis) -> Option<DeskInput> {
+        DeskTimer::from_number(name).map(|timer| DeskInput::Timer { timer, due })
+    }
+
+    fn lapsed() -> DeskInput {
+        DeskInput::Lapsed
+    }
+
+    fn answer(reply: &DeskReply) -> Option<Crossing> {
+        reply.answer.clone()
+    }
+
+    fn snapshot(&self, at: Millis) -> Record<DeskEvent> {
+        Record {
+            at,
+            cause: None,
+            event: DeskEvent::Snapshot,
+            body: state_of(self),
+        }
+    }
+
+    fn restore(record: &Record<DeskEvent>) -> Option<Self> {
+        matches!(record.event, DeskEvent::Snapshot)
+            .then(|| state_from(&record.body))
+            .flatten()
+    }
+
+    fn encode(record: &Record<DeskEvent>) -> NewRecord {
+        encode(record, matches!(record.event, DeskEvent::Snapshot))
+    }
+
+    fn decode(stored: &StoredRecord) -> Result<Record<DeskEvent>, String> {
+        decode(stored)
+    }
+
+    fn table(core: &CoreTable) -> &Table<Self> {
+        &core.desks
+    }
+
+    fn cells(core: &CoreTable) -> &Cells<Self> {
+        &core.desk_cells
+    }
+
+    fn command(ask: Ask<Self>) -> Command {
+        Command::Desk(ask)
+    }
+
+    fn watch_command(log: crate::model::LogId, core: usize, reply: ViewReply<Self>) -> Command {
+        Command::WatchDesk(log, core, reply)
+    }
+
+    fn news(view: Arc<View<Self>>) -> News {
+        News::Desk(view)
+    }
+}
+
+fn step<M: Machine>(
+    decision: Decision<M::Event, M::Reply>,
+    mut indexes: Vec<Index>,
+    expire_ms: u64,
+) -> Step<M> {
+    indexes.extend(decision.marks.alive.map(|alive| {
+        if alive {
+            Index::Alive { ttl_ms: M::ALIVE_MS }
+        } else {
+            Index::NotAlive
+        }
+    }));
+    let timers = decision.timers.into_iter().map(|(name, due)| match due {
+        Some(due) => TimerChange::Set { name, due },
+        None => TimerChange::Clear { name },
+    });
+    Step {
+        records: decision.records,
+        effects: decision.effects,
+        timers: timers.collect(),
+        indexes,
+        closes: decision.marks.closes,
+        expire_ms,
+        reply: decision.reply,
+    }
+}
+
+fn encode<E: Serialize>(record: &Record<E>, snapshot: bool) -> NewRecord {
+    let entry::Stored {
+        envelope,
+        body,
+        digest,
+    } = entry::encode(record);
+    NewRecord {
+        digest,
+        envelope,
+        body,
+        snapshot,
+    }
+}
+
+fn decode<E: DeserializeOwned>(stored: &StoredRecord) -> Result<Record<E>, String> {
+    let body = match &stored.body {
+        StoredBody::None => Body::None,
+        StoredBody::Present(bytes) => Body::Present(bytes.clone()),
+        StoredBody::Erased => Body::Erased,
+    };
+    entry::decode(&stored.envelope, body).map_err(|error| error.to_string())
+}
+
+fn state_of(state: &impl Serialize) -> Body {
+    Body::Present(Bytes::from(serde_json::to_vec(state).unwrap_or_default()))
+}
+
+fn state_from<S: DeserializeOwned>(body: &Body) -> Option<S> {
+    serde_json::from_slice(body.bytes()?).ok()
+}

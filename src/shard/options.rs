@@ -1,0 +1,48 @@
+//! The numbers of the shard table.
+
+use std::time::Duration;
+
+/// Bounds and deadlines; the defaults are the design's.
+#[derive(Debug, Clone)]
+pub struct ShardOptions {
+    /// How long a request may race for an append before it is told to come back.
+    pub decide_deadline: Duration,
+    /// Inputs that may wait for one log; more are told to come back.
+    pub queue_per_log: usize,
+    /// Inputs decided together into one append.
+    pub batch: usize,
+    /// Records of a log kept decoded in memory.
+    pub tail_records: usize,
+    /// Records between snapshots.
+    pub snapshot_every: u64,
+    /// A replica or view that nobody used for this long is dropped.
+    pub idle: Duration,
+    /// Questions from other cores that may wait.
+    pub mailbox: usize,
+    /// How often timers, liveness and effects of the owned partitions are looked through.
+    pub sweep_every: Duration,
+    /// How long an effect is left to the node that wrote it.
+    pub effect_grace: Duration,
+    /// How long a leased effect is not leased again.
+    pub lease: Duration,
+    /// How often signs of life are written.
+    pub renew_every: Duration,
+}
+
+impl Default for ShardOptions {
+    fn default() -> Self {
+        Self {
+            decide_deadline: Duration::from_secs(3),
+            queue_per_log: 256,
+            batch: 16,
+            tail_records: 256,
+            snapshot_every: 256,
+            idle: Duration::from_secs(60),
+            mailbox: 4_096,
+            sweep_every: Duration::from_secs(2),
+            effect_grace: Duration::from_secs(2),
+            lease: Duration::from_secs(15),
+            renew_every: Duration::from_secs(10),
+        }
+    }
+}

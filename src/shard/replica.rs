@@ -1,0 +1,138 @@
+//! A replica: the state of a log up to a position, and the newest records.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::log::{StoredRecord, Tail};
+use crate::model::{LogId, Millis, Position, Record};
+
+use super::entry::Entry;
+use super::machine::Machine;
+use super::view::{Typing, View};
+
+/// Droppable at any time; rebuilt from the log.
+pub(super) struct Replica<M: Machine> {
+    pub(super) state: Arc<M>,
+    pub(super) top: Position,
+    /// Time of the newest record: no later record is earlier.
+    pub(super) time: Millis,
+    /// Number of the newest snapshot; 0 before the first.
+    pub(super) snapshot: u64,
+    tail: VecDeque<Arc<Entry<M::Event>>>,
+    tail_max: usize,
+}
+
+/// Why a record did not fit onto a replica.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Misfit {
+    /// Known already.
+    Old,
+    /// Records between are missing.
+    Gap,
+    /// Another history.
+    Fork,
+    /// Cannot be read.
+    Unreadable(String),
+}
+
+impl<M: Machine> Replica<M> {
+    /// A log that does not exist yet.
+    pub(super) fn empty(tail_max: usize) -> Self {
+        Self {
+            state: Arc::default(),
+            top: Position::default(),
+            time: Millis::default(),
+            snapshot: 0,
+            tail: VecDeque::new(),
+            tail_max,
+        }
+    }
+
+    /// Rebuilds from the newest snapshot on.
+    pub(super) fn rebuild(tail: &Tail, tail_max: usize) -> Result<Self, Misfit> {
+        let mut replica = Self {
+            top: tail.base,
+            ..Self::empty(tail_max)
+        };
+        for stored in &tail.records {
+            replica.take(stored)?;
+        }
+        Ok(replica)
+    }
+
+    /// Takes the next record as the store gave it.
+    pub(super) fn take(&mut self, stored: &StoredRecord) -> Result<(), Misfit> {
+        if stored.n <= self.top.n {
+            let same = stored.n < self.top.n || stored.hash == self.top.hash;
+            return Err(if same { Misfit::Old } else { Misfit::Fork });
+        }
+        if stored.n > self.top.n + 1 {
+            return Err(Misfit::Gap);
+        }
+        stored.verify(self.top).map_err(|_| Misfit::Fork)?;
+        let record = M::decode(stored).map_err(Misfit::Unreadable)?;
+        self.push(Arc::new(Entry::new(stored.position(), record)));
+        Ok(())
+    }
+
+    /// Takes a record that is known to stand at `entry`'s position.
+    fn push(&mut self, entry: Arc<Entry<M::Event>>) {
+        if let Some(state) = M::restore(&entry.record) {
+            self.snapshot = entry.n;
+            // A snapshot is a function of what is before it: only a rebuild has nothing before it.
+            if self.tail.is_empty() {
+                self.state = Arc::new(state);
+            }
+        } else {
+            Arc::make_mut(&mut self.state).apply(entry.n, &entry.record);
+        }
+        self.keep(entry);
+    }
+
+    /// Takes records that this node decided, with the state they lead to.
+    pub(super) fn install(&mut self, state: Arc<M>, entries: Vec<Arc<Entry<M::Event>>>) {
+        self.state = state;
+        for entry in entries {
+            if M::restore(&entry.record).is_some() {
+                self.snapshot = entry.n;
+            }
+            self.keep(entry);
+        }
+    }
+
+    fn keep(&mut self, entry: Arc<Entry<M::Event>>) {
+        self.top = entry.position();
+        self.time = self.time.max(entry.record.at);
+        self.tail.push_back(entry);
+        while self.tail.len() > self.tail_max {
+            self.tail.pop_front();
+        }
+    }
+
+    /// The record with number `n`, if it is still in memory.
+    pub(super) fn entry(&self, n: u64) -> Option<&Arc<Entry<M::Event>>> {
+        let oldest = self.tail.front()?.n;
+        self.tail.get(usize::try_from(n.checked_sub(oldest)?).ok()?)
+    }
+
+    pub(super) fn view(&self, log: LogId, signals: &[Typing]) -> View<M> {
+        View {
+            log,
+            top: self.top,
+            state: Arc::clone(&self.state),
+            tail: self.tail.iter().cloned().collect(),
+            signals: signals.to_vec(),
+        }
+    }
+
+    /// A snapshot record, when it is time for one.
+    pub(super) fn due_snapshot(
+        &self,
+        state: &M,
+        top: u64,
+        every: u64,
+        at: Millis,
+    ) -> Option<Record<M::Event>> {
+        (top - self.snapshot >= every).then(|| state.snapshot(at))
+    }
+}

@@ -1,0 +1,115 @@
+//! The place of one log in a core's table.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
+use std::time::Instant;
+
+use crate::log::EffectId;
+use crate::model::{Effect, LogId};
+
+use super::ask::Ask;
+use super::machine::Machine;
+use super::replica::Replica;
+use super::view::Typing;
+
+/// The logs of one kind that live on this core.
+pub struct Table<M: Machine> {
+    slots: RefCell<HashMap<LogId, Rc<Slot<M>>>>,
+}
+
+/// One log.
+pub(super) struct Slot<M: Machine> {
+    pub(super) log: LogId,
+    pub(super) inner: RefCell<Inner<M>>,
+}
+
+pub(super) struct Inner<M: Machine> {
+    /// Absent: not loaded, or dropped because it could not be trusted.
+    pub(super) replica: Option<Replica<M>>,
+    /// Questions waiting for the append in flight.
+    pub(super) queue: VecDeque<Ask<M>>,
+    /// Whether a pump works on this log.
+    pub(super) pumping: bool,
+    /// Whether records of other nodes arrive.
+    pub(super) watched: bool,
+    /// Cores that hold a view, one bit each.
+    pub(super) readers: u64,
+    /// The latest signal of each participant.
+    pub(super) signals: Vec<Typing>,
+    /// Effects of this node's appends not yet carried out, by lane.
+    pub(super) lanes: HashMap<String, VecDeque<(EffectId, Effect)>>,
+    /// When somebody last wanted something of it.
+    pub(super) used: Instant,
+}
+
+impl<M: Machine> Default for Table<M> {
+    fn default() -> Self {
+        Self {
+            slots: RefCell::default(),
+        }
+    }
+}
+
+impl<M: Machine> Table<M> {
+    /// The slot of a log, made when it is not there.
+    pub(super) fn slot(&self, log: LogId, now: Instant) -> Rc<Slot<M>> {
+        let mut slots = self.slots.borrow_mut();
+        let slot = slots.entry(log).or_insert_with(|| {
+            Rc::new(Slot {
+                log,
+                inner: RefCell::new(Inner {
+                    replica: None,
+                    queue: VecDeque::new(),
+                    pumping: false,
+                    watched: false,
+                    readers: 0,
+                    signals: Vec::new(),
+                    lanes: HashMap::new(),
+                    used: now,
+                }),
+            })
+        });
+        slot.inner.borrow_mut().used = now;
+        Rc::clone(slot)
+    }
+
+    /// The slot of a log, if it is there.
+    pub(super) fn get(&self, log: LogId) -> Option<Rc<Slot<M>>> {
+        self.slots.borrow().get(&log).cloned()
+    }
+
+    /// Every slot of a partition.
+    pub(super) fn of_partition(&self, partition: u16, partitions: u16) -> Vec<Rc<Slot<M>>> {
+        let slots = self.slots.borrow();
+        slots
+            .values()
+            .filter(|slot| slot.log.spread().partition(partitions) == partition)
+            .cloned()
+            .collect()
+    }
+
+    /// Every slot.
+    pub(super) fn all(&self) -> Vec<Rc<Slot<M>>> {
+        self.slots.borrow().values().cloned().collect()
+    }
+
+    /// Drops what nobody needs; returns the logs that were watched.
+    pub(super) fn drop_idle(&self, before: Instant) -> Vec<LogId> {
+        let mut watched = Vec::new();
+        self.slots.borrow_mut().retain(|log, slot| {
+            let inner = slot.inner.borrow();
+            let keep = inner.pumping || inner.readers != 0 || !inner.lanes.is_empty() || inner.used > before;
+            if !keep && inner.watched {
+                watched.push(*log);
+            }
+            keep
+        });
+        watched
+    }
+
+    /// How many logs have a place here.
+    pub(super) fn len(&self) -> usize {
+        self.slots.borrow().len()
+    }
+}
