@@ -22,7 +22,10 @@ pub(super) const fn of_session(event: &SessionEvent) -> Telling {
     use Telling::{Change, ChangeWithLine, Hidden, Message};
     match event {
         // What opened a session is told by the snapshot that begins it.
-        SessionEvent::Opened { .. } | SessionEvent::Snapshot | SessionEvent::IdleAlerted => Hidden,
+        SessionEvent::Opened { .. }
+        | SessionEvent::Snapshot
+        | SessionEvent::IdleAlerted
+        | SessionEvent::PositionTold { .. } => Hidden,
         SessionEvent::Message { .. } | SessionEvent::File { .. } | SessionEvent::Recovered { .. } => Message,
         SessionEvent::Joined { .. } => ChangeWithLine(ParticipantsUpdated, "joined"),
         SessionEvent::Left { .. } => ChangeWithLine(ParticipantsUpdated, "left"),
@@ -65,11 +68,13 @@ pub(super) const fn of_desk(event: &DeskEvent) -> bool {
         | DeskEvent::Watching { .. }
         | DeskEvent::Unwatched { .. }
         | DeskEvent::Lost
+        | DeskEvent::Returned
         | DeskEvent::GaveUp
         | DeskEvent::Rollback { .. } => true,
         DeskEvent::Opened { .. }
         | DeskEvent::Connected { .. }
         | DeskEvent::Refused { .. }
+        | DeskEvent::Asked
         | DeskEvent::Snapshot => false,
     }
 }
