@@ -13,7 +13,7 @@ use thiserror::Error;
 use tracing::warn;
 
 use super::draft::{Draft, SecretWish};
-use super::objects::{Kind, Problems, SecretField, SecretForm};
+use super::objects::{Kind, Object as _, Problems, Retention, SecretField, SecretForm};
 use super::row::{AuditEntry, KeyPurpose, ObjectId, Row, SealedBytes};
 use super::secret::{FreshKey, MasterKeys, SecretDigest, Unopenable, Vault, VaultError, fresh_api_key};
 use super::snapshot::{Publisher, Snapshots};
@@ -239,6 +239,25 @@ impl Directory {
             Err(DirectoryError::Clash(Clash::Absent)) => Err(DirectoryError::NotFound),
             Err(error) => Err(error),
         }
+    }
+
+    /// Forgets audit entries older than each tenant keeps them; to be called once a day. Gives how many.
+    ///
+    /// # Errors
+    /// [`DirectoryError::Unavailable`].
+    pub async fn trim_audit(&self, now: Millis) -> Result<usize, DirectoryError> {
+        const DAY_MS: u64 = 86_400_000;
+        let snapshot = self.snapshots().load_full();
+        let oldest =
+            |retention: &Retention| Millis(now.0.saturating_sub(u64::from(retention.audit_days) * DAY_MS));
+        let usual = Retention::default();
+        let mut gone = self.store.trim_audit(None, oldest(&usual)).await?;
+        for tenant in snapshot.tenants() {
+            let kept = snapshot.named::<Retention>(tenant.tenant, usual.name());
+            let before = oldest(kept.map_or(&usual, |kept| &kept.value));
+            gone += self.store.trim_audit(Some(tenant.tenant), before).await?;
+        }
+        Ok(gone)
     }
 
     /// Writes and waits until this node sees it.

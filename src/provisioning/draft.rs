@@ -95,13 +95,27 @@ fn read<T: Object>(body: Value, problems: &mut Problems) -> Option<(String, Valu
 
 /// The field serde says is unknown; otherwise the object as a whole.
 fn named_field(error: &str) -> String {
-    let unknown = error
-        .strip_prefix("unknown field `")
-        .and_then(|rest| rest.split('`').next());
-    unknown
+    unknown_field(error)
         .filter(|name| name.len() <= 64)
         .unwrap_or("data")
         .to_owned()
+}
+
+fn unknown_field(error: &str) -> Option<&str> {
+    error.strip_prefix("unknown field `")?.split('`').next()
+}
+
+/// Reads an object that was stored. Fields this release does not know are passed over, because during an upgrade newer
+/// nodes write them; `None` for what cannot be read even so.
+pub(super) fn read_stored<T: Object>(mut body: Value) -> Option<T> {
+    loop {
+        let error = match serde_json::from_value(body.clone()) {
+            Ok(object) => return Some(object),
+            Err(error) => error.to_string(),
+        };
+        // Each turn takes a field away, so this ends.
+        body.as_object_mut()?.remove(unknown_field(&error)?)?;
+    }
 }
 
 fn take_secrets(
@@ -186,6 +200,15 @@ mod tests {
         )
         .unwrap();
         assert!(draft.secrets.is_empty());
+    }
+
+    #[test]
+    fn a_stored_object_of_a_newer_release_is_read_without_what_is_new() {
+        let stored = json!({"name": "q", "priority": 3, "colour": "red", "shape": {"round": true}});
+        let queue: Queue = read_stored(stored).unwrap();
+        assert_eq!((queue.name.as_str(), queue.priority), ("q", 3));
+        assert!(read_stored::<Queue>(json!({"name": "q", "priority": "high"})).is_none());
+        assert!(read_stored::<Queue>(json!("q")).is_none());
     }
 
     #[test]

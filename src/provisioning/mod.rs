@@ -31,6 +31,7 @@ mod embedded;
 mod postgres;
 mod rotation;
 mod row;
+mod settings;
 mod snapshot;
 mod start;
 mod store;
@@ -40,9 +41,10 @@ pub use draft::{Draft, SecretWish};
 pub use embedded::EmbeddedStore;
 pub use postgres::{PostgresSettings, PostgresStore, Tls};
 pub use row::{AuditAction, AuditEntry, Image, KeyPurpose, KeyRecord, ObjectId, Row, SealedBytes};
+pub use settings::{Backend, Settings};
 pub use snapshot::{
     AgentGrant, ApiKeyGrant, BuildError, KeyRefusal, KeyRing, SecretError, Shelf, Shelves, SigningKey,
     SigningPurpose, Snapshot, Snapshots,
 };
-pub use start::{Backend, Provisioning, Settings, StartError};
+pub use start::{Provisioning, StartError};
 pub use store::{Change, Clash, Expect, Store, StoreError, StoreFuture, Write};

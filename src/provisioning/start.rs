@@ -9,30 +9,13 @@ use tracing::warn;
 
 use super::directory::{Directory, DirectoryError};
 use super::embedded::EmbeddedStore;
-use super::postgres::{PostgresSettings, PostgresStore};
+use super::postgres::PostgresStore;
 use super::rotation::ensure_shared_keys;
-use super::secret::{MasterKeyError, MasterKeys};
+use super::secret::MasterKeys;
+use super::settings::{Backend, Settings};
 use super::snapshot::{BuildError, Publisher, SealedError, SealedFile, Snapshot, Snapshots};
 use super::store::{Store, StoreError};
 use crate::model::Millis;
-
-/// What provisioning needs to know of its surroundings.
-pub struct Settings {
-    /// Where the data is.
-    pub backend: Backend,
-    /// The keys that wrap all others.
-    pub masters: MasterKeys,
-    /// Where this node keeps its last snapshot, sealed; absent keeps none.
-    pub sealed_snapshot: Option<PathBuf>,
-}
-
-/// Which store.
-pub enum Backend {
-    /// A file of this node.
-    Embedded(PathBuf),
-    /// A database that nodes share.
-    Postgres(PostgresSettings),
-}
 
 /// Running provisioning. Dropping it stops following the store.
 pub struct Provisioning {
@@ -43,9 +26,6 @@ pub struct Provisioning {
 /// Why provisioning cannot start.
 #[derive(Debug, Error)]
 pub enum StartError {
-    /// The master key cannot be had.
-    #[error(transparent)]
-    MasterKey(#[from] MasterKeyError),
     /// The store must not or cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -58,6 +58,10 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> StoreFuture<'_, Vec<AuditEntry>>;
 
+    /// Forgets the audit entries of a tenant (of shared keys where none is named) from before a time. Gives how many.
+    /// Makes no new version: nothing that is read from here depends on them.
+    fn trim_audit(&self, tenant: Option<TenantId>, before: Millis) -> StoreFuture<'_, usize>;
+
     /// The newest version heard of: a hint to read the image again. Never goes backwards.
     fn watch(&self) -> watch::Receiver<u64>;
 }

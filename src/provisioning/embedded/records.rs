@@ -4,7 +4,7 @@ use redb::{ReadableTable as _, Table, TableDefinition, WriteTransaction};
 use uuid::Uuid;
 
 use super::store::{corrupt, failed};
-use crate::model::TenantId;
+use crate::model::{Millis, TenantId};
 use crate::provisioning::objects::{Kind, SecretForm};
 use crate::provisioning::row::{AuditAction, AuditEntry, KeyPurpose, KeyRecord, ObjectId, Row};
 use crate::provisioning::store::{Change, Clash, Expect, StoreError, Write};
@@ -62,6 +62,26 @@ pub(super) fn apply(transaction: &WriteTransaction, write: &Write) -> Result<u64
         audit.insert((version, place), bytes.as_slice()).map_err(failed)?;
     }
     Ok(version)
+}
+
+/// Removes a tenant's audit entries from before a time.
+pub(super) fn trim_audit(
+    transaction: &WriteTransaction,
+    tenant: Option<TenantId>,
+    before: Millis,
+) -> Result<usize, StoreError> {
+    let mut audit = transaction.open_table(AUDIT).map_err(failed)?;
+    let mut gone = 0;
+    audit
+        .retain(|_, bytes| {
+            // What cannot be read is kept for whoever repairs it.
+            let entry = serde_json::from_slice::<AuditEntry>(bytes);
+            let drop = entry.is_ok_and(|entry| entry.tenant == tenant && entry.at < before);
+            gone += usize::from(drop);
+            !drop
+        })
+        .map_err(failed)?;
+    Ok(gone)
 }
 
 struct Done {

@@ -8,8 +8,8 @@ use futures_util::FutureExt as _;
 use redb::{Database, DatabaseError, ReadableDatabase as _, ReadableTable as _};
 use tokio::sync::watch;
 
-use super::records::{AUDIT, CLAIMS, KEYS, META, NAMES, OBJECTS, VERSION, apply, row_key};
-use crate::model::TenantId;
+use super::records::{AUDIT, CLAIMS, KEYS, META, NAMES, OBJECTS, VERSION, apply, row_key, trim_audit};
+use crate::model::{Millis, TenantId};
 use crate::provisioning::objects::Kind;
 use crate::provisioning::row::{AuditEntry, Image, ObjectId, Row};
 use crate::provisioning::store::{Store, StoreError, StoreFuture, Write};
@@ -213,6 +213,15 @@ impl Store for EmbeddedStore {
                 }
             }
             Ok(entries)
+        })
+    }
+
+    fn trim_audit(&self, tenant: Option<TenantId>, before: Millis) -> StoreFuture<'_, usize> {
+        self.on_disk(move |database| {
+            let transaction = database.begin_write().map_err(failed)?;
+            let gone = trim_audit(&transaction, tenant, before)?;
+            transaction.commit().map_err(failed)?;
+            Ok(gone)
         })
     }
 

@@ -1,14 +1,17 @@
 //! Sessions with the database: opened with timeouts, driven by a task, with statements prepared once.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::RootCertStore;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use secrecy::ExposeSecret as _;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
+use tokio_postgres::config::SslMode;
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -49,6 +52,9 @@ impl Connector {
             .expose_secret()
             .parse()
             .map_err(|_| StoreError::Schema("the address of the database cannot be read".to_owned()))?;
+        if let Some(password) = &settings.password {
+            config.password(password.expose_secret());
+        }
         let ms = settings.statement_timeout.as_millis();
         let options = format!(
             "{} -c statement_timeout={ms} -c lock_timeout={ms} -c idle_in_transaction_session_timeout={} \
@@ -62,9 +68,14 @@ impl Connector {
             .connect_timeout(settings.connect_timeout)
             .tcp_user_timeout(2 * settings.statement_timeout)
             .keepalives_idle(Duration::from_secs(30));
+        if !matches!(settings.tls, Tls::Off) {
+            // Never in clear because a server says it cannot.
+            config.ssl_mode(SslMode::Require);
+        }
         let tls = match &settings.tls {
             Tls::Off => None,
-            Tls::Verified(path) => Some(verified(path)?),
+            Tls::System => Some(verifying(authorities_of_the_system()?)?),
+            Tls::Verified(path) => Some(verifying(authorities_in(path)?)?),
         };
         Ok(Connector {
             config,
@@ -126,7 +137,15 @@ impl bb8::ManageConnection for Connector {
     }
 
     async fn is_valid(&self, session: &mut Session) -> Result<(), StoreError> {
-        session.client.check_connection().await.map_err(failed)
+        // A session that hangs goes out of use; the wait of whoever asked for one must be enough to get the next.
+        let done = tokio::time::timeout(self.timeout / 3, session.client.check_connection()).await;
+        match done {
+            Ok(valid) => valid.map_err(failed),
+            Err(_) => {
+                session.give_up();
+                Err(StoreError::Unavailable("no answer in time".to_owned()))
+            }
+        }
     }
 
     fn has_broken(&self, session: &mut Session) -> bool {
@@ -150,25 +169,37 @@ where
     heard.ended.notify_one();
 }
 
-fn verified(authorities: &std::path::Path) -> Result<MakeRustlsConnect, StoreError> {
-    let refused =
-        |why: String| StoreError::Schema(format!("authorities in {}: {why}", authorities.display()));
-    let mut roots = rustls::RootCertStore::empty();
-    for certificate in
-        CertificateDer::pem_file_iter(authorities).map_err(|error| refused(error.to_string()))?
-    {
+fn authorities_in(path: &Path) -> Result<RootCertStore, StoreError> {
+    let refused = |why: String| StoreError::Schema(format!("authorities in {}: {why}", path.display()));
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| refused(error.to_string()))? {
         let certificate = certificate.map_err(|error| refused(error.to_string()))?;
         roots
             .add(certificate)
             .map_err(|error| refused(error.to_string()))?;
     }
     if roots.is_empty() {
-        return Err(refused("none found".to_owned()));
+        Err(refused("none found".to_owned()))
+    } else {
+        Ok(roots)
     }
+}
+
+fn authorities_of_the_system() -> Result<RootCertStore, StoreError> {
+    let mut roots = RootCertStore::empty();
+    let (added, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if added == 0 {
+        Err(StoreError::Schema("this system names no authorities".to_owned()))
+    } else {
+        Ok(roots)
+    }
+}
+
+fn verifying(roots: RootCertStore) -> Result<MakeRustlsConnect, StoreError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| refused(error.to_string()))?
+        .map_err(|error| StoreError::Schema(error.to_string()))?
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(MakeRustlsConnect::new(config))

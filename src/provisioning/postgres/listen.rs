@@ -16,8 +16,7 @@ use super::write::NOTICE;
 use crate::provisioning::store::StoreError;
 use crate::runtime::Backoff;
 
-/// How often the version is read without notice.
-const POLL: Duration = Duration::from_secs(2);
+pub(super) const VERSION: &str = "SELECT version FROM nex_version";
 /// How long one read of the version may take before the session counts as lost.
 const PATIENCE: Duration = Duration::from_secs(5);
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
@@ -25,6 +24,8 @@ const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from
 pub(super) struct Listener {
     pub(super) connector: Connector,
     pub(super) migrate: bool,
+    /// How often the version is read without notice.
+    pub(super) poll: Duration,
     pub(super) version: watch::Sender<u64>,
 }
 
@@ -35,20 +36,17 @@ impl Listener {
         loop {
             let heard = Arc::new(Heard::default());
             let lost = match self.connector.open(Arc::clone(&heard)).await {
-                Ok(session) => {
-                    attempt = 0;
-                    self.listen(session, &heard).await
-                }
+                Ok(session) => self.listen(session, &heard, &mut attempt).await,
                 Err(error) => error,
             };
             warn!(error = %lost, "not listening to the provisioning store");
             let random = uuid::Uuid::new_v4().as_u64_pair().1;
-            tokio::time::sleep(POLL.min(BACKOFF.delay(attempt, random))).await;
+            tokio::time::sleep(BACKOFF.delay(attempt, random)).await;
             attempt = attempt.saturating_add(1);
         }
     }
 
-    async fn listen(&self, mut session: Session, heard: &Heard) -> StoreError {
+    async fn listen(&self, mut session: Session, heard: &Heard, attempt: &mut u32) -> StoreError {
         let readied = match self.migrate {
             true => migrate(&mut session).await.map(drop),
             false => verify(&mut session).await,
@@ -61,8 +59,9 @@ impl Listener {
         }
         info!("listening to the provisioning store");
         loop {
-            match tokio::time::timeout(PATIENCE, read_version(&session)).await {
+            match tokio::time::timeout(PATIENCE, read_version(&mut session)).await {
                 Ok(Ok(version)) => {
+                    *attempt = 0;
                     self.version.send_if_modified(|known| {
                         let newer = version > *known;
                         *known = version.max(*known);
@@ -74,18 +73,15 @@ impl Listener {
             }
             tokio::select! {
                 () = heard.notified.notified() => {}
-                () = tokio::time::sleep(POLL) => {}
+                () = tokio::time::sleep(self.poll) => {}
                 () = heard.ended.notified() => return StoreError::Unavailable("connection lost".to_owned()),
             }
         }
     }
 }
 
-async fn read_version(session: &Session) -> Result<u64, StoreError> {
-    let row = session
-        .client
-        .query_one("SELECT version FROM nex_version", &[])
-        .await
-        .map_err(failed)?;
+async fn read_version(session: &mut Session) -> Result<u64, StoreError> {
+    let statement = session.prepared(VERSION).await?;
+    let row = session.client.query_one(&statement, &[]).await.map_err(failed)?;
     u64::try_from(row.get::<_, i64>(0)).map_err(corrupt)
 }

@@ -8,8 +8,10 @@ use secrecy::SecretString;
 /// How the database is reached and how long we wait for it.
 #[derive(Debug, Clone)]
 pub struct PostgresSettings {
-    /// `postgres://user:password@host:port/database`, several hosts allowed.
+    /// `postgres://user@host:port/database`, several hosts allowed; a password in it is taken.
     pub url: SecretString,
+    /// The password, where it is not in the address.
+    pub password: Option<SecretString>,
     /// Whether the connection is encrypted.
     pub tls: Tls,
     /// Connections of this node, besides the one that listens.
@@ -18,6 +20,8 @@ pub struct PostgresSettings {
     pub connect_timeout: Duration,
     /// The longest a statement may run; the server ends it, and a little later we stop waiting.
     pub statement_timeout: Duration,
+    /// How often the version is read without notice.
+    pub poll: Duration,
     /// Whether `prepare` migrates the schema; otherwise it only checks it.
     pub migrate: bool,
 }
@@ -27,6 +31,8 @@ pub struct PostgresSettings {
 pub enum Tls {
     /// In clear: for a socket of this machine or a mesh that encrypts.
     Off,
+    /// The server's certificate must come from an authority of this system and name the host.
+    System,
     /// The server's certificate must come from an authority in this PEM file and name the host.
     Verified(PathBuf),
 }
@@ -36,10 +42,12 @@ impl PostgresSettings {
     pub fn new(url: SecretString) -> Self {
         PostgresSettings {
             url,
+            password: None,
             tls: Tls::Off,
             max_connections: 8,
             connect_timeout: Duration::from_secs(3),
             statement_timeout: Duration::from_secs(5),
+            poll: Duration::from_secs(2),
             migrate: true,
         }
     }

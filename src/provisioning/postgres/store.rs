@@ -13,12 +13,12 @@ use uuid::Uuid;
 
 use super::connect::{Connector, Session};
 use super::error::{corrupt, failed};
-use super::listen::Listener;
+use super::listen::{Listener, VERSION};
 use super::migrate::{migrate, verify};
 use super::settings::PostgresSettings;
 use super::sql::{self, KindSql, millis};
 use super::write::write;
-use crate::model::TenantId;
+use crate::model::{Millis, TenantId};
 use crate::provisioning::objects::Kind;
 use crate::provisioning::row::{AuditEntry, Image, KeyRecord, ObjectId, Row, SealedBytes};
 use crate::provisioning::store::{Store, StoreError, StoreFuture, Write};
@@ -50,6 +50,8 @@ const AUDIT: &str = "SELECT version, at, ccid, actor, action, subject, object_id
     (SELECT version FROM nex_audit WHERE ($1::uuid IS NULL OR ccid = $1) AND version < $2 \
     ORDER BY version DESC, place DESC LIMIT $3) AS page), 0) ORDER BY version DESC, place DESC";
 
+const TRIM_AUDIT: &str = "DELETE FROM nex_audit WHERE ccid IS NOT DISTINCT FROM $1::uuid AND at < $2";
+
 impl PostgresStore {
     /// Makes a pool and starts to listen; connects in the background. Spawns onto the current runtime, which must outlive
     /// the store.
@@ -67,6 +69,7 @@ impl PostgresStore {
         let listener = Listener {
             connector: connector.clone(),
             migrate: settings.migrate,
+            poll: settings.poll,
             version: version.clone(),
         };
         let listener = tokio::spawn(listener.run()).abort_handle();
@@ -218,6 +221,21 @@ impl Store for PostgresStore {
         .boxed()
     }
 
+    fn trim_audit(&self, tenant: Option<TenantId>, before: Millis) -> StoreFuture<'_, usize> {
+        async move {
+            let (tenant, before) = (tenant.map(|tenant| tenant.0), sql::system_time(before));
+            let mut session = self.session().await?;
+            let work = async {
+                let statement = session.prepared(TRIM_AUDIT).await?;
+                let gone = session.client.execute(&statement, &[&tenant, &before]).await;
+                usize::try_from(gone.map_err(failed)?).map_err(corrupt)
+            };
+            let done = timeout(self.patience, work).await;
+            settle(&mut session, done).unwrap_or_else(no_answer)
+        }
+        .boxed()
+    }
+
     fn watch(&self) -> watch::Receiver<u64> {
         self.version.subscribe()
     }
@@ -261,16 +279,15 @@ async fn image(session: &mut Session, statements: &Statements) -> Result<Image, 
     for kind in Kind::ALL {
         prepared.push((kind, session.prepared(&statements.of(kind).all).await?));
     }
+    let version = session.prepared(VERSION).await?;
+    let keys = session.prepared(KEYS).await?;
     let builder = session
         .client
         .build_transaction()
         .isolation_level(IsolationLevel::RepeatableRead)
         .read_only(true);
     let transaction = builder.start().await.map_err(failed)?;
-    let version = transaction
-        .query_one("SELECT version FROM nex_version", &[])
-        .await
-        .map_err(failed)?;
+    let version = transaction.query_one(&version, &[]).await.map_err(failed)?;
     let version = u64::try_from(version.get::<_, i64>(0)).map_err(corrupt)?;
     let mut image = Image {
         version,
@@ -281,7 +298,7 @@ async fn image(session: &mut Session, statements: &Statements) -> Result<Image, 
             image.rows.push(sql::row(*kind, &found)?);
         }
     }
-    for found in transaction.query(KEYS, &[]).await.map_err(failed)? {
+    for found in transaction.query(&keys, &[]).await.map_err(failed)? {
         image.keys.push(key_record(&found)?);
     }
     transaction.commit().await.map_err(failed)?;

@@ -1,7 +1,7 @@
 //! A write as one transaction: version, changes, audit, notice.
 
-use tokio_postgres::Transaction;
 use tokio_postgres::types::ToSql;
+use tokio_postgres::{Statement, Transaction};
 use uuid::Uuid;
 
 use super::connect::Session;
@@ -34,34 +34,21 @@ pub(super) async fn write(
     statements: &Statements,
     write: &Write,
 ) -> Result<u64, StoreError> {
-    // Preparing inside the transaction would be one more round trip under the lock.
+    // Preparing inside the transaction would be more round trips under the lock.
     let mut prepared = Vec::with_capacity(write.changes.len());
     for change in &write.changes {
-        let text = match change {
-            Change::Put {
-                row,
-                expect: Expect::Absent,
-                ..
-            } => statements.of(row.kind).insert.as_str(),
-            Change::Put {
-                row,
-                expect: Expect::Version(_),
-                ..
-            } => statements.of(row.kind).update.as_str(),
-            Change::Delete { kind, .. } => statements.of(*kind).delete.as_str(),
-            Change::AddKey(_) => ADD_KEY,
-            Change::RewrapKey(_) => REWRAP_KEY,
-            Change::DropKey { .. } => DROP_KEY,
-        };
-        prepared.push(session.prepared(text).await?);
+        prepared.push(Prepared::of(session, statements, change).await?);
     }
+    let bump = session.prepared(BUMP).await?;
+    let tell = session.prepared(TELL).await?;
     let audit = session.prepared(AUDIT).await?;
     let transaction = session.client.transaction().await.map_err(failed)?;
-    let version: i64 = transaction.query_one(BUMP, &[]).await.map_err(failed)?.get(0);
-    for ((place, change), statement) in (0_i64..).zip(&write.changes).zip(&prepared) {
+    let version: i64 = transaction.query_one(&bump, &[]).await.map_err(failed)?.get(0);
+    for ((place, change), prepared) in (0_i64..).zip(&write.changes).zip(&prepared) {
+        let statement = &prepared.change;
         let done = match change {
             Change::Put { row, expect, fields } => {
-                let action = check(&transaction, statements, row, *expect).await?;
+                let action = check(&transaction, &prepared.beside, row, *expect).await?;
                 put(&transaction, statement, row, version).await?;
                 Done::row(row.kind, row.tenant, &row.id, action, fields.clone())
             }
@@ -75,7 +62,7 @@ pub(super) async fn write(
                 }
                 if *kind == Kind::Tenant {
                     transaction
-                        .execute(DROP_KEYS, &[&tenant.0])
+                        .execute(&prepared.beside, &[&tenant.0])
                         .await
                         .map_err(failed)?;
                 }
@@ -118,20 +105,48 @@ pub(super) async fn write(
         transaction.execute(&audit, &parameters).await.map_err(failed)?;
     }
     transaction
-        .execute(TELL, &[&NOTICE, &version.to_string()])
+        .execute(&tell, &[&NOTICE, &version.to_string()])
         .await
         .map_err(failed)?;
     transaction.commit().await.map_err(commit_failed)?;
     u64::try_from(version).map_err(corrupt)
 }
 
+/// The statements of one change.
+struct Prepared {
+    change: Statement,
+    /// What goes with it: looks at the row before a put, drops a tenant's keys after a delete.
+    beside: Statement,
+}
+
+impl Prepared {
+    async fn of(session: &mut Session, statements: &Statements, change: &Change) -> Result<Self, StoreError> {
+        let (change, beside) = match change {
+            Change::Put { row, expect, .. } => {
+                let kind = statements.of(row.kind);
+                match expect {
+                    Expect::Absent => (kind.insert.as_str(), kind.seen.as_str()),
+                    Expect::Version(_) => (kind.update.as_str(), kind.seen.as_str()),
+                }
+            }
+            Change::Delete { kind, .. } => (statements.of(*kind).delete.as_str(), DROP_KEYS),
+            Change::AddKey(_) => (ADD_KEY, DROP_KEYS),
+            Change::RewrapKey(_) => (REWRAP_KEY, DROP_KEYS),
+            Change::DropKey { .. } => (DROP_KEY, DROP_KEYS),
+        };
+        Ok(Prepared {
+            change: session.prepared(change).await?,
+            beside: session.prepared(beside).await?,
+        })
+    }
+}
+
 async fn check(
     transaction: &Transaction<'_>,
-    statements: &Statements,
+    seen: &Statement,
     row: &Row,
     expect: Expect,
 ) -> Result<AuditAction, StoreError> {
-    let seen = &statements.of(row.kind).seen;
     let found = transaction
         .query_opt(seen, &[&row.tenant.0, &row.id.as_str()])
         .await
@@ -148,7 +163,7 @@ async fn check(
 
 async fn put(
     transaction: &Transaction<'_>,
-    statement: &tokio_postgres::Statement,
+    statement: &Statement,
     row: &Row,
     version: i64,
 ) -> Result<(), StoreError> {
@@ -172,7 +187,7 @@ async fn put(
 
 async fn put_key(
     transaction: &Transaction<'_>,
-    statement: &tokio_postgres::Statement,
+    statement: &Statement,
     record: &KeyRecord,
 ) -> Result<u64, StoreError> {
     let owner = owner(record.tenant);

@@ -11,6 +11,7 @@ use super::keyring::{KeyRing, SigningPurpose};
 use super::shelf::Shelves;
 use super::view::{Snapshot, TenantEntry};
 use crate::model::{Millis, TenantId};
+use crate::provisioning::draft::read_stored;
 use crate::provisioning::objects::{
     Agent, ApiKey, BlockedCustomer, Bot, Channel, CustomVariable, Endpoint, FieldCode, GapiLink, Kind,
     MessageTemplate, Object, OpeningHours, PiiRule, Queue, Retention, Sender, Service, StandardResponse,
@@ -145,7 +146,7 @@ fn place(shelves: &mut Shelves, row: Row) -> bool {
 }
 
 fn put<T: Object>(shelves: &mut Shelves, row: Row) -> bool {
-    let Ok(value) = serde_json::from_value::<T>(row.body) else {
+    let Some(value) = read_stored::<T>(row.body) else {
         return false;
     };
     let Row {

@@ -23,6 +23,7 @@ pub(crate) async fn all(store: &dyn Store) {
     keys_are_kept(store).await;
     every_write_is_audited_and_told(store).await;
     a_tenant_takes_along_what_it_has(store).await;
+    audit_entries_end(store).await;
 }
 
 async fn tenants(store: &dyn Store) {
@@ -303,6 +304,25 @@ async fn a_tenant_takes_along_what_it_has(store: &dyn Store) {
     )
     .await
     .unwrap();
+}
+
+async fn audit_entries_end(store: &dyn Store) {
+    let (ours, theirs) = (
+        store.audit(Some(TENANT), None, 1000).await.unwrap(),
+        store.audit(Some(OTHER), None, 1000),
+    );
+    let theirs = theirs.await.unwrap();
+    assert_eq!(
+        store.trim_audit(Some(TENANT), NOW).await.unwrap(),
+        0,
+        "none is from before now"
+    );
+    assert_eq!(
+        store.trim_audit(Some(TENANT), NOW.plus(1)).await.unwrap(),
+        ours.len()
+    );
+    assert!(store.audit(Some(TENANT), None, 1000).await.unwrap().is_empty());
+    assert_eq!(store.audit(Some(OTHER), None, 1000).await.unwrap(), theirs);
 }
 
 pub(crate) fn row(kind: Kind, tenant: TenantId, id_text: &str, name: &str, body: Value) -> Row {

@@ -7,12 +7,13 @@ use nexus::model::Millis;
 use nexus::provisioning::declare::{self, Outcome};
 use nexus::provisioning::objects::{Bot, Kind};
 use nexus::provisioning::{
-    Backend, DirectoryError, PostgresSettings, PostgresStore, Provisioning, Settings, Store, StoreError,
+    Backend, DirectoryError, PostgresSettings, PostgresStore, Provisioning, Settings, Store, StoreError, Tls,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
 use super::{NOW, TENANT, act, conformance, draft, masters};
+use crate::support::part::{Signal, signal};
 use crate::support::postgres::Postgres;
 
 fn settings(postgres: &Postgres) -> PostgresSettings {
@@ -329,4 +330,79 @@ async fn concurrent_writers_take_turns_and_lose_nothing() {
             .iter()
             .any(|entry| entry.id == id && entry.at == Millis(NOW.0))
     );
+}
+
+#[tokio::test]
+async fn tls_is_verified_and_never_given_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let authority = |name: &str, text: String| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let ours = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let other = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let good = authority("good.pem", ours.cert.pem());
+    let wrong = authority("wrong.pem", other.cert.pem());
+    let empty = authority("empty.pem", String::new());
+    let secure = Postgres::start_with_tls(&ours.cert.pem(), &ours.signing_key.serialize_pem());
+    let with = |postgres: &Postgres, tls| PostgresSettings {
+        tls,
+        ..settings(postgres)
+    };
+
+    let store = PostgresStore::connect(with(&secure, Tls::Verified(good.clone()))).unwrap();
+    store.prepare().await.unwrap();
+    assert_eq!(
+        secure.sql(
+            "SELECT DISTINCT s.ssl FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid) \
+        WHERE a.application_name = 'nexus'"
+        ),
+        "t\n"
+    );
+    let refused = PostgresStore::connect(with(&secure, Tls::Verified(wrong))).unwrap();
+    assert!(matches!(refused.prepare().await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(
+        PostgresStore::connect(with(&secure, Tls::Verified(empty))),
+        Err(StoreError::Schema(_))
+    ));
+
+    // A server without TLS is not spoken to in clear.
+    let plain = Postgres::start();
+    let refused = PostgresStore::connect(with(&plain, Tls::Verified(good))).unwrap();
+    assert!(matches!(refused.prepare().await, Err(StoreError::Unavailable(_))));
+}
+
+#[tokio::test]
+async fn sessions_that_hang_are_replaced() {
+    let postgres = Postgres::start();
+    let dir = tempfile::tempdir().unwrap();
+    let (a, b) = (node(&postgres, &dir, "a").await, node(&postgres, &dir, "b").await);
+    declare::apply(a.directory(), declare::DEVELOPMENT, &act())
+        .await
+        .unwrap();
+    at_version(&b, a.snapshots().load().version()).await;
+    let backends = postgres.sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'nexus'");
+    let backends: Vec<u32> = backends.lines().map(|pid| pid.parse().unwrap()).collect();
+    assert!(!backends.is_empty());
+    for pid in &backends {
+        signal(*pid, Signal::Stop);
+    }
+    let known = declare::development().unwrap();
+    let write = async {
+        loop {
+            let queue = draft(Kind::Queue, json!({"name": "after"}));
+            match a.directory().create(&act(), known.tenant, queue, None).await {
+                Ok(written) => break written.row.version,
+                Err(DirectoryError::Unavailable(_)) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+    };
+    let version = soon(write).await;
+    at_version(&b, version).await;
+    assert!(b.snapshots().load().queue(known.tenant, "after").is_some());
+    for pid in &backends {
+        signal(*pid, Signal::Continue);
+    }
 }

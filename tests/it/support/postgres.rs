@@ -12,6 +12,8 @@ pub(crate) struct Postgres {
     dir: tempfile::TempDir,
     port: u16,
     server: Option<Child>,
+    /// Whether it speaks TLS.
+    tls: bool,
 }
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -19,6 +21,15 @@ const PATIENCE: Duration = Duration::from_secs(30);
 impl Postgres {
     /// Makes a cluster and starts it.
     pub(crate) fn start() -> Self {
+        Self::make(None)
+    }
+
+    /// The same, speaking TLS with this certificate and key (PEM).
+    pub(crate) fn start_with_tls(certificate: &str, key: &str) -> Self {
+        Self::make(Some((certificate, key)))
+    }
+
+    fn make(tls: Option<(&str, &str)>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         // The server's user must be able to make its data in here.
         std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
@@ -39,7 +50,12 @@ impl Postgres {
             dir,
             port: 0,
             server: None,
+            tls: tls.is_some(),
         };
+        if let Some((certificate, key)) = tls {
+            postgres.give_file("server.crt", certificate);
+            postgres.give_file("server.key", key);
+        }
         // Somebody else may take the port between our look and the server's.
         let up = (0..5).any(|_| {
             postgres.port = free_port();
@@ -48,6 +64,15 @@ impl Postgres {
         assert!(up, "postgres does not start: {}", postgres.complaints());
         postgres.tool("createdb", &["nexus"]);
         postgres
+    }
+
+    /// Writes a file into the data directory for the server alone.
+    fn give_file(&self, name: &str, text: &str) {
+        let path = self.dir.path().join("data").join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let owner = std::fs::metadata(self.dir.path().join("data")).unwrap();
+        std::os::unix::fs::chown(&path, Some(owner.uid()), Some(owner.gid())).unwrap();
     }
 
     /// Starts the server again, on the same data and port.
@@ -105,6 +130,7 @@ impl Postgres {
                 "-c",
                 "max_connections=50",
             ])
+            .args(["-c", if self.tls { "ssl=on" } else { "ssl=off" }])
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
