@@ -6,13 +6,23 @@
 //! **Must never happen**: an event told twice, out of order, or left out without a `gap`; a session told before the desk record that
 //! names it, or to an agent who is out of it; a queue of events for a socket that does not read; a credential in a URL.
 
+mod act;
 mod admission;
+mod capabilities;
 mod connection;
 mod cursor;
+mod driver;
 mod files;
+mod frames;
 mod origin;
+mod picture;
 mod principal;
+mod profile;
+mod questions;
+mod service;
 mod stay;
 mod telling;
+mod turn;
 
 pub use principal::AgentPrincipal;
+pub use service::{Workspace, WorkspaceParts, WorkspaceSettings};

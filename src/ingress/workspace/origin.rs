@@ -6,7 +6,7 @@ use hyper::header::{HOST, ORIGIN};
 /// Whether the `Origin` of a handshake is acceptable: none at all (no browser), one of the list byte for byte, or this very
 /// host under a scheme of the web, which is what our own page has. `null` never is.
 #[must_use]
-pub fn is_allowed(headers: &HeaderMap, allowed: &[String], tls: bool) -> bool {
+pub(super) fn is_allowed(headers: &HeaderMap, allowed: &[String], tls: bool) -> bool {
     let mut origins = headers.get_all(ORIGIN).iter();
     let Some(origin) = origins.next() else { return true };
     let Ok(origin) = origin.to_str() else { return false };

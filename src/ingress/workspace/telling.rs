@@ -1,6 +1,6 @@
 //! Which kind of frame tells a record. One record is one frame, so that a client drops what it has seen by number alone.
 
-use crate::model::{DeskEvent, SessionEvent, Visibility};
+use crate::model::{DeskEvent, SessionEvent};
 use crate::protocol::agent::Notification;
 
 /// How a record of a session is told.
@@ -43,16 +43,6 @@ pub(super) const fn of_session(event: &SessionEvent) -> Telling {
         SessionEvent::Accepted { .. } => Change(StatusChange, "accepted"),
         SessionEvent::Closed { .. } => Change(StatusChange, "closed"),
         SessionEvent::Rollback { .. } => Change(StatusChange, "rollback"),
-    }
-}
-
-/// Who may see a record, where the record itself says so.
-pub(super) const fn visibility(event: &SessionEvent) -> Visibility {
-    match event {
-        SessionEvent::Message { visibility, .. }
-        | SessionEvent::File { visibility, .. }
-        | SessionEvent::Joined { visibility, .. } => *visibility,
-        _ => Visibility::All,
     }
 }
 

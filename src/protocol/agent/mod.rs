@@ -24,7 +24,7 @@ pub use event::{
     AgentProfile, ChannelEvent, ErrorEvent, ErrorKind, Gap, GapReason, Hello, InteractionEvent, Media,
     MessagesEvent, Notification, Place, Reconnect, Reply, Resumed, ServerFrame, Snapshot, Status,
 };
-pub use key_value::{KeyValue, to_key_values};
+pub use key_value::{KeyValue, ValueKind, to_key_values};
 pub use vocabulary::{
     Activity, Channel, ChannelName, ChatPart, Interaction, InteractionState, Message, MessageFile,
     MessageType, OfferView, ParticipantView, timestamp,

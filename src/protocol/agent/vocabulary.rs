@@ -4,10 +4,21 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::model::{
-    LogId, Media, MediaId, MessageId, Millis, OfferId, ParticipantId, Role, TenantId, Visibility,
+    LogId, Media, MediaId, MessageId, MessageKind, Millis, OfferId, ParticipantId, Role, TenantId, Visibility,
 };
 
 use super::key_value::KeyValue;
+
+impl From<MessageKind> for MessageType {
+    fn from(kind: MessageKind) -> Self {
+        match kind {
+            MessageKind::Text => Self::Text,
+            MessageKind::PushUrl => Self::PushUrl,
+            MessageKind::Notice => Self::Notice,
+            MessageKind::CustomNotice => Self::CustomNotice,
+        }
+    }
+}
 
 /// RFC 3339 in UTC with milliseconds; the end of time where the number is beyond it.
 #[must_use]

@@ -1,0 +1,413 @@
+//! Carries one stream: reads commands, writes what is owed, and says why it ends. Dull on purpose; what is owed is decided in
+//! [`super::turn`] and [`super::connection`].
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use futures_util::future::LocalBoxFuture;
+use tokio::sync::watch;
+use tokio::time::{Instant, Sleep, timeout};
+use uuid::Uuid;
+
+use crate::net::websocket::{Event, Message, Socket};
+use crate::protocol::agent::{
+    AgentProfile, ClientFrame, Command, Credential, ErrorEvent, ErrorKind, FrameError, Hello, LogPosition,
+    Reconnect, Reply, ServerFrame, Status, decode_frame,
+};
+use crate::protocol::envelope::{Code, Fault};
+use crate::runtime::backoff::spread;
+use crate::runtime::drain::{DrainToken, Phase, Retain};
+use crate::session::DeskInput;
+
+use super::admission::Refused;
+use super::connection::Connection;
+use super::frames::encode;
+use super::principal::AgentPrincipal;
+use super::service::Shared;
+use super::turn::{Batch, End, Turn};
+use super::{act, picture, profile};
+
+/// How long after its own moment a client is still waited for when the node stops.
+const LINGER: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Authenticates a fresh socket and carries its stream to the end.
+pub(super) async fn serve(shared: Rc<Shared>, mut socket: Socket, credential: Option<Credential<'static>>) {
+    let credential = match credential {
+        Some(credential) => credential,
+        None => match timeout(shared.settings.unauthenticated, first_frame(&mut socket)).await {
+            Ok(Some(credential)) => credential,
+            Ok(None) => return refuse(socket, Code::Malformed.into(), 1008).await,
+            Err(_) => return refuse(socket, Code::NoCredentials.into(), 4401).await,
+        },
+    };
+    let who = match shared.admission.admit(&credential).await {
+        Ok(who) => who,
+        Err(Refused::Unauthorised) => return refuse(socket, Code::BadToken.into(), 4401).await,
+        Err(Refused::Unavailable) => return refuse(socket, Code::Unavailable.into(), 1012).await,
+    };
+    drop(credential);
+    match open(&shared, &who).await {
+        // A task of its own: what opening needed is not kept for as long as the agent works.
+        Ok(turn) => drop(tokio::task::spawn_local(Stream::new(shared, socket, turn).run())),
+        Err(fault) => refuse(socket, fault, 1012).await,
+    }
+}
+
+/// The credential of a client that cannot name it as a sub-protocol.
+async fn first_frame(socket: &mut Socket) -> Option<Credential<'static>> {
+    loop {
+        match socket.next().await {
+            Event::Messages(messages) => {
+                let [Message::Text(text)] = messages.as_slice() else {
+                    return None;
+                };
+                return match decode_frame(text.as_bytes()) {
+                    Ok(ClientFrame::Open(credential)) => Some(owned(credential)),
+                    _ => None,
+                };
+            }
+            Event::Pong => {}
+            Event::Closed(_) => return None,
+        }
+    }
+}
+
+pub(super) fn owned(credential: Credential<'_>) -> Credential<'static> {
+    match credential {
+        Credential::Ticket(text) => Credential::Ticket(Cow::Owned(text.into_owned())),
+        Credential::Resume(text) => Credential::Resume(Cow::Owned(text.into_owned())),
+    }
+}
+
+async fn refuse(mut socket: Socket, fault: Fault, code: u16) {
+    let error = ErrorEvent {
+        cmd_id: None,
+        kind: ErrorKind::Unauthorised,
+        status: Status::from(&fault),
+    };
+    let _ = socket.send(&[encode(&ServerFrame::Error(error))]).await;
+    socket.close(code, fault.code.message()).await;
+}
+
+/// Raises the desk's connection number and looks at the desk.
+async fn open(shared: &Rc<Shared>, who: &AgentPrincipal) -> Result<Turn, Fault> {
+    let profile = profile::of(&shared.snapshots.load(), who.tenant, &who.agent).ok_or(Code::BadToken)?;
+    let connect = DeskInput::Connect {
+        tenant: who.tenant,
+        agent: who.agent.clone(),
+        profile,
+    };
+    let answer = shared.shards.desk(who.desk(), connect).await;
+    let answer = answer.map_err(|error| act::shard_fault(error, |_| Code::Internal.into()))?;
+    let conn = answer.conn.ok_or(Code::Internal)?;
+    let follower = shared.shards.follower();
+    follower
+        .follow(who.desk())
+        .await
+        .map_err(|error| act::shard_fault(error, |()| Code::Internal.into()))?;
+    let at = follower.desk(who.desk()).map(|view| view.top).unwrap_or_default();
+    let connection = Connection::new(who.agent.clone(), conn, who.desk(), at);
+    Ok(Turn::new(
+        shared.shards.clone(),
+        follower,
+        connection,
+        who.clone(),
+        conn,
+    ))
+}
+
+/// A command on its way; resolves to the frame that answers it.
+type Running = LocalBoxFuture<'static, Bytes>;
+
+/// One stream.
+struct Stream {
+    shared: Rc<Shared>,
+    socket: Socket,
+    turn: Box<Turn>,
+    /// Frames of the last read that wait for the command before them; nothing more is read meanwhile.
+    inbox: VecDeque<String>,
+    running: Option<Running>,
+    /// Replies for the next write.
+    replies: Vec<Bytes>,
+    versions: watch::Receiver<u64>,
+    drain: DrainToken,
+    leaving: Option<Pin<Box<Sleep>>>,
+    _open: Option<Retain>,
+    _counted: Counted,
+}
+
+impl Stream {
+    fn new(shared: Rc<Shared>, socket: Socket, turn: Turn) -> Self {
+        let counted = Counted::new(turn.who.tenant);
+        Self {
+            versions: shared.snapshots.watch(),
+            drain: shared.drain.clone(),
+            _open: shared.drain.retain(Phase::Closing),
+            shared,
+            socket,
+            turn: Box::new(turn),
+            inbox: VecDeque::new(),
+            running: None,
+            replies: Vec::new(),
+            leaving: None,
+            _counted: counted,
+        }
+    }
+
+    async fn run(mut self) {
+        let end = match Box::pin(self.hello()).await {
+            Ok(()) => self.work().await,
+            Err(end) => end,
+        };
+        let (code, reason) = match end {
+            End::Gone => return,
+            End::Replaced => (4409, "a newer connection of this login"),
+            End::Revoked => (4401, "no longer authorised"),
+            End::Restart => (1012, "connect again"),
+            End::Unsupported => (1003, "text frames only"),
+        };
+        // What is kept for the stream is not kept for the closing handshake.
+        let Self { socket, turn, .. } = self;
+        drop(turn);
+        Box::pin(socket.close(code, reason)).await;
+    }
+
+    async fn hello(&mut self) -> Result<(), End> {
+        let view = self.turn.desk().await?;
+        let who = &self.turn.who;
+        let token = self
+            .shared
+            .admission
+            .resume_token(who, self.turn.conn)
+            .ok_or(End::Restart)?;
+        let desk = &view.state;
+        let at = self.turn.connection.desk_at();
+        let settings = &self.shared.settings;
+        let hello = encode(&ServerFrame::Hello(Hello {
+            conn: self.turn.conn,
+            agent: AgentProfile {
+                agent_id: who.agent.as_str(),
+                name: &desk.profile().name,
+                supervisor: desk.profile().supervisor,
+                queues: &desk.profile().queues,
+            },
+            desk: LogPosition::new(view.log, at),
+            resume_token: &token,
+            heartbeat_ms: u64::try_from(settings.socket.ping.as_millis()).unwrap_or(u64::MAX),
+            resume_window_s: settings.resume_window.as_secs(),
+            channels: &picture::channels(desk),
+            auto_accept: desk.auto_accept(),
+        }));
+        self.socket.send(&[hello]).await.map_err(|_| End::Gone)
+    }
+
+    async fn work(&mut self) -> End {
+        loop {
+            if let Err(end) = Box::pin(self.write()).await {
+                return end;
+            }
+            if let Err(end) = self.wait().await {
+                return end;
+            }
+        }
+    }
+
+    /// Writes until nothing is owed.
+    async fn write(&mut self) -> Result<(), End> {
+        loop {
+            let mut batch = Batch::default();
+            // Events of a command first: its reply says that they have been told, or are on their way.
+            let gathered = self.turn.gather(&mut batch).await;
+            for reply in self.replies.drain(..) {
+                batch.push(reply);
+            }
+            if !batch.frames.is_empty() {
+                self.socket.send(&batch.frames).await.map_err(|_| self.gone())?;
+            }
+            gathered?;
+            if batch.frames.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn wait(&mut self) -> Result<(), End> {
+        self.next_command().await?;
+        if !self.replies.is_empty() {
+            return Ok(());
+        }
+        tokio::select! {
+            biased;
+            reply = finished(&mut self.running), if self.running.is_some() => {
+                self.running = None;
+                self.replies.push(reply);
+            }
+            event = self.socket.next(), if self.running.is_none() && self.inbox.is_empty() => return self.take(event),
+            () = self.turn.follower.changed() => {}
+            changed = self.versions.changed() => return changed.map_err(|_| End::Restart).and_then(|()| self.provisioned()),
+            phase = self.drain.changed() => self.drained(phase),
+            () = left(&mut self.leaving), if self.leaving.is_some() => return Err(End::Restart),
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, event: Event) -> Result<(), End> {
+        match event {
+            Event::Closed(_) => return Err(End::Gone),
+            Event::Pong => {}
+            Event::Messages(messages) => {
+                for message in messages {
+                    match message {
+                        Message::Text(text) => self.inbox.push_back(text),
+                        Message::Binary(_) => return Err(End::Unsupported),
+                    }
+                }
+            }
+        }
+        self.shared.shards.heard_from(self.turn.who.desk());
+        Ok(())
+    }
+
+    /// Takes frames until one is a command.
+    async fn next_command(&mut self) -> Result<(), End> {
+        while self.running.is_none() {
+            let Some(text) = self.inbox.pop_front() else {
+                // An idle stream keeps no buffer.
+                self.inbox = VecDeque::new();
+                return Ok(());
+            };
+            match decode_frame(text.as_bytes()) {
+                Ok(ClientFrame::Resume(positions)) => {
+                    Box::pin(self.turn.resume(&positions)).await?;
+                    return Ok(());
+                }
+                // A client that says it has seen more than it was told only cheats itself.
+                Ok(ClientFrame::Ack(_)) => {}
+                Ok(ClientFrame::Open(_)) => self.complain(&FrameError {
+                    cmd_id: None,
+                    fault: crate::protocol::agent::FrameFault::UnknownCommand,
+                }),
+                Ok(ClientFrame::Do { cmd_id, .. }) => {
+                    if !self.turn.connection.is_open() {
+                        Box::pin(self.turn.resume(&[])).await?;
+                    }
+                    // A newer connection may have been recorded while this frame was on its way.
+                    Box::pin(self.turn.desk()).await?;
+                    let (shared, who) = (Rc::clone(&self.shared), self.turn.who.clone());
+                    self.running = Some(Box::pin(execute(shared, who, cmd_id, text)));
+                }
+                Err(error) => self.complain(&error),
+            }
+        }
+        Ok(())
+    }
+
+    fn complain(&mut self, error: &FrameError) {
+        let fault = Fault::new(error.fault.code()).detail(error.fault.to_string());
+        self.replies.push(encode(&ServerFrame::Error(ErrorEvent {
+            cmd_id: error.cmd_id,
+            kind: ErrorKind::Frame,
+            status: Status::from(&fault),
+        })));
+    }
+
+    /// What an administrator decided may concern this agent.
+    fn provisioned(&mut self) -> Result<(), End> {
+        let snapshot = self.shared.snapshots.load();
+        let who = &self.turn.who;
+        if !who.is_enabled(&snapshot) {
+            return Err(End::Revoked);
+        }
+        let profile = profile::of(&snapshot, who.tenant, &who.agent).ok_or(End::Revoked)?;
+        let known = self.turn.follower.desk(who.desk());
+        if known.is_some_and(|view| *view.state.profile() != profile) {
+            let (shards, desk) = (self.shared.shards.clone(), who.desk());
+            // Whether it succeeds is seen in the desk's records; the next change tries again.
+            tokio::task::spawn_local(async move {
+                shards.desk(desk, DeskInput::Provisioned(profile)).await.is_ok()
+            });
+        }
+        Ok(())
+    }
+
+    fn drained(&mut self, phase: Phase) {
+        if phase < Phase::Closing || self.leaving.is_some() {
+            return;
+        }
+        let after = spread(self.shared.settings.reconnect_window, random());
+        let in_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+        self.replies
+            .push(encode(&ServerFrame::Reconnect(Reconnect { in_ms })));
+        self.leaving = Some(Box::pin(tokio::time::sleep_until(
+            Instant::now() + after + LINGER,
+        )));
+    }
+
+    fn gone(&self) -> End {
+        metrics::counter!("nexus_agentstream_slow_total").increment(1);
+        End::Gone
+    }
+}
+
+async fn execute(shared: Rc<Shared>, who: AgentPrincipal, cmd_id: Uuid, text: String) -> Bytes {
+    let command: Command<'_> = match decode_frame(text.as_bytes()) {
+        Ok(ClientFrame::Do { command, .. }) => command,
+        _ => return Bytes::new(),
+    };
+    let (status, retry_after_ms, data) = match act::carry_out(&shared, &who, cmd_id, command).await {
+        Ok(data) => (Status::DONE, None, data),
+        Err(fault) => {
+            let after = fault
+                .retry_after
+                .map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
+            (Status::from(&fault), after, None)
+        }
+    };
+    encode(&ServerFrame::Reply(Reply {
+        cmd_id,
+        status,
+        retry_after_ms,
+        data,
+    }))
+}
+
+async fn finished(running: &mut Option<Running>) -> Bytes {
+    match running {
+        Some(running) => running.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn left(leaving: &mut Option<Pin<Box<Sleep>>>) {
+    match leaving {
+        Some(sleep) => sleep.as_mut().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn random() -> u64 {
+    let mut bytes = [0; 8];
+    // Without randomness the reconnects are merely not spread.
+    let _ = aws_lc_rs::rand::fill(&mut bytes);
+    u64::from_ne_bytes(bytes)
+}
+
+/// Counts an open stream for as long as it lives.
+struct Counted(metrics::Gauge);
+
+impl Counted {
+    fn new(tenant: crate::model::TenantId) -> Self {
+        let gauge = metrics::gauge!("nexus_agentstream_sockets_total", "ccid" => tenant.to_string());
+        gauge.increment(1.0);
+        Self(gauge)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
+}

@@ -1,0 +1,503 @@
+//! What one write carries: everything owed, from the pictures this core holds, at most 16 kB at a time.
+//!
+//! The desk goes first and to its top, so that a session is never told before the record that names it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::model::{DeskEvent, LogId, Millis, Position, SessionEvent};
+use crate::protocol::agent::{
+    ChannelEvent, Gap, GapReason, Interaction, InteractionEvent, Message, Notification, Place, Resumed,
+    ServerFrame, Snapshot,
+};
+use crate::session::{Session, visible_to_agent};
+use crate::shard::{DeskView, Entry, Follower, Records, SessionView, ShardError, Shards};
+
+use super::connection::{Connection, DeskStep};
+use super::cursor::{Owed, Placed, continued, owed};
+use super::frames::{change_frame, encode, message_frame, typing_frame};
+use super::principal::AgentPrincipal;
+use super::telling::{self, Telling};
+use super::{frames, picture};
+
+/// The most bytes of one write, give or take one frame.
+const MOST_BYTES: usize = 16 * 1024;
+/// Records asked of the store at a time.
+const PAGE: usize = 256;
+/// Pages looked through for the record by which an agent was out.
+const MOST_PAGES: usize = 16;
+/// Messages in the snapshot of a gap.
+const GAP_MESSAGES: usize = 50;
+/// A typing signal older than this, in milliseconds, is not worth telling.
+const SIGNAL_MS: u64 = 10_000;
+
+/// Why a connection ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// The peer went, or does not read.
+    Gone,
+    /// A newer connection of this login.
+    Replaced,
+    /// The agent may no longer work.
+    Revoked,
+    /// This node stops, or cannot read what it would have to tell; resuming elsewhere or later helps.
+    Restart,
+    /// The peer sent what is no text.
+    Unsupported,
+}
+
+/// Frames of one write.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) frames: Vec<Bytes>,
+    bytes: usize,
+}
+
+impl Batch {
+    pub(super) fn push(&mut self, frame: Bytes) {
+        self.bytes += frame.len();
+        self.frames.push(frame);
+    }
+
+    fn is_full(&self) -> bool {
+        self.bytes >= MOST_BYTES
+    }
+}
+
+/// The reading half of a stream: what is owed.
+pub(super) struct Turn {
+    pub(super) shards: Shards,
+    pub(super) follower: Follower,
+    pub(super) connection: Connection,
+    pub(super) who: AgentPrincipal,
+    pub(super) conn: u64,
+    pending: BTreeSet<LogId>,
+    followed: BTreeSet<LogId>,
+}
+
+impl<E> Placed for Arc<Entry<E>> {
+    fn position(&self) -> Position {
+        Entry::position(self)
+    }
+}
+
+impl Turn {
+    pub(super) fn new(
+        shards: Shards,
+        follower: Follower,
+        connection: Connection,
+        who: AgentPrincipal,
+        conn: u64,
+    ) -> Self {
+        Self {
+            shards,
+            follower,
+            connection,
+            who,
+            conn,
+            pending: BTreeSet::new(),
+            followed: BTreeSet::new(),
+        }
+    }
+
+    /// The desk as this core sees it.
+    pub(super) async fn desk(&mut self) -> Result<Arc<DeskView>, End> {
+        let desk = self.who.desk();
+        loop {
+            if let Some(view) = self.follower.desk(desk) {
+                return if view.state.conn() > self.conn {
+                    Err(End::Replaced)
+                } else {
+                    Ok(view)
+                };
+            }
+            self.follower.follow(desk).await.map_err(|_| End::Restart)?;
+        }
+    }
+
+    /// The client has said what it has seen.
+    pub(super) async fn resume(
+        &mut self,
+        positions: &[crate::protocol::agent::LogPosition],
+    ) -> Result<(), End> {
+        let desk = self.desk().await?;
+        self.connection.resume(positions, &picture::named(&desk.state));
+        self.pending.insert(self.who.desk());
+        self.pending.extend(self.connection.sessions());
+        Ok(())
+    }
+
+    /// The next write; empty when nothing is owed.
+    pub(super) async fn gather(&mut self, batch: &mut Batch) -> Result<(), End> {
+        self.pending.extend(self.follower.take_dirty());
+        let desk = self.who.desk();
+        if !self.connection.is_open() {
+            if self.pending.remove(&desk) {
+                self.desk().await?;
+            }
+            return Ok(());
+        }
+        if self.pending.contains(&desk) {
+            if !self.gather_desk(batch).await? {
+                return Ok(());
+            }
+            self.pending.remove(&desk);
+        }
+        while let Some(session) = self.pending.first().copied() {
+            if batch.is_full() || !Box::pin(self.gather_session(session, batch)).await? {
+                return Ok(());
+            }
+            self.pending.remove(&session);
+        }
+        if let Some(positions) = self.connection.caught_up() {
+            batch.push(encode(&ServerFrame::Resumed(Resumed { positions })));
+        }
+        Ok(())
+    }
+
+    /// Whether the desk was told to its top.
+    async fn gather_desk(&mut self, batch: &mut Batch) -> Result<bool, End> {
+        loop {
+            let view = self.desk().await?;
+            let at = self.connection.desk_at();
+            let page: Records<DeskEvent>;
+            let records = match owed(at, view.top, &view.tail) {
+                Owed::Records([]) => return Ok(true),
+                Owed::Records(records) => Ok(records),
+                Owed::Page(from) => {
+                    page = read(self.shards.desk_page_forward(view.log, from, PAGE).await)?;
+                    continued(at, &page)
+                }
+                Owed::Gap(reason) => Err(reason),
+            };
+            let channels = picture::channels(&view.state);
+            let records = match records {
+                Ok(records) => records,
+                Err(reason) => {
+                    self.desk_gap(&view, reason, batch);
+                    return Ok(true);
+                }
+            };
+            for entry in records {
+                if batch.is_full() {
+                    return Ok(false);
+                }
+                if self.connection.desk_record(entry.position(), &entry.record.event) == DeskStep::Replaced {
+                    return Err(End::Replaced);
+                }
+                self.pending.extend(session_named(&entry.record.event));
+                if telling::of_desk(&entry.record.event) {
+                    let place = Place::record(view.log, entry.position());
+                    let event = ChannelEvent::new(place, &channels, view.state.auto_accept());
+                    batch.push(encode(&ServerFrame::Channel(event)));
+                }
+            }
+        }
+    }
+
+    fn desk_gap(&mut self, view: &DeskView, reason: GapReason, batch: &mut Batch) {
+        let from = self.connection.desk_at().n + 1;
+        self.connection.desk_gap(view.top, &picture::named(&view.state));
+        self.pending.extend(self.connection.sessions());
+        batch.push(encode(&ServerFrame::Gap(Gap {
+            log: view.log,
+            from,
+            to: view.top.n,
+            hash: view.top.hash,
+            reason,
+            snapshot: Some(Snapshot::Desk {
+                channels: &picture::channels(&view.state),
+                auto_accept: view.state.auto_accept(),
+            }),
+        })));
+    }
+
+    /// Whether the session was told as far as this agent may hear it.
+    async fn gather_session(&mut self, log: LogId, batch: &mut Batch) -> Result<bool, End> {
+        let Some((stay, me)) = self.connection.stay(log) else {
+            self.unfollow(log);
+            return Ok(true);
+        };
+        let (begun, me) = (stay.at, me.clone());
+        let Some(view) = self.session(log).await? else {
+            self.lose(log, begun, GapReason::Expired, batch);
+            return Ok(true);
+        };
+        let Some(about) = view.state.about().filter(|about| about.tenant == self.who.tenant) else {
+            self.lose(log, begun, GapReason::Expired, batch);
+            return Ok(true);
+        };
+        let engaged = picture::is_engaged(&view.state, &me);
+        let now = Millis(self.shards.clock().wall_ms());
+        let body = picture::interaction(log, &view.state, about, &me, view.top.n, now);
+        if begun.is_none() && !self.begin(&view, engaged, &body, batch) {
+            return Ok(true);
+        }
+        loop {
+            let Some((stay, _)) = self.connection.stay(log) else {
+                return Ok(true);
+            };
+            let Some(at) = stay.at else { return Ok(true) };
+            let page;
+            let records = match owed(at, view.top, &view.tail) {
+                Owed::Records(records) => Ok(records),
+                Owed::Page(from) => {
+                    page = self.session_pages(log, from, engaged).await?;
+                    continued(at, &page)
+                }
+                Owed::Gap(reason) => Err(reason),
+            };
+            let records = match records {
+                Ok(records) => records,
+                Err(reason) if engaged => {
+                    self.session_gap(&view, at, reason, body, batch);
+                    break;
+                }
+                Err(reason) => {
+                    self.lose(log, Some(at), reason, batch);
+                    return Ok(true);
+                }
+            };
+            let Some((stay, _)) = self.connection.stay(log) else {
+                return Ok(true);
+            };
+            let allowed = stay.allowance(&me, engaged, records.iter().map(|entry| &entry.record.event));
+            let told = tell(
+                log,
+                &view,
+                &me,
+                &records[..allowed],
+                &body,
+                begun.is_some(),
+                batch,
+            );
+            if let Some(last) = told.checked_sub(1).and_then(|last| records.get(last)) {
+                stay.at = Some(last.position());
+            }
+            if told < allowed {
+                return Ok(false);
+            }
+            if allowed < records.len() || records.is_empty() || stay.at.is_none_or(|at| at == view.top) {
+                break;
+            }
+        }
+        if engaged {
+            self.signals(log, &view, &me, now, batch);
+        }
+        if self.connection.settle(log, engaged) {
+            self.unfollow(log);
+        }
+        Ok(true)
+    }
+
+    /// Begins a session with its state, at the oldest record at hand. `false`: there is nothing to tell yet, or ever.
+    fn begin(&mut self, view: &SessionView, engaged: bool, body: &Interaction, batch: &mut Batch) -> bool {
+        let Some(first) = view.tail.first() else {
+            return false;
+        };
+        let Some((stay, me)) = self.connection.stay(view.log) else {
+            return false;
+        };
+        let me = me.clone();
+        if stay.allowance(&me, engaged, view.tail.iter().map(|entry| &entry.record.event)) == 0 {
+            if self.connection.settle(view.log, engaged) {
+                self.unfollow(view.log);
+            }
+            return false;
+        }
+        stay.at = Some(first.position());
+        let place = Place::record(view.log, first.position());
+        let event = InteractionEvent::new(place, Notification::Snapshot, None, Some(body));
+        batch.push(encode(&ServerFrame::Interaction(event)));
+        true
+    }
+
+    fn session_gap(
+        &mut self,
+        view: &SessionView,
+        at: Position,
+        reason: GapReason,
+        body: Interaction,
+        batch: &mut Batch,
+    ) {
+        let Some((stay, me)) = self.connection.stay(view.log) else {
+            return;
+        };
+        stay.at = Some(view.top);
+        let sight = picture::sight(&view.state, me);
+        let mut messages: Vec<Message> = view
+            .tail
+            .iter()
+            .rev()
+            .filter(|entry| visible_to_agent(&view.state, &entry.record, sight))
+            .filter_map(|entry| frames::message(&view.state, entry.n, &entry.record))
+            .take(GAP_MESSAGES)
+            .collect();
+        messages.reverse();
+        batch.push(encode(&ServerFrame::Gap(Gap {
+            log: view.log,
+            from: at.n + 1,
+            to: view.top.n,
+            hash: view.top.hash,
+            reason,
+            snapshot: Some(Snapshot::Session {
+                interaction: Box::new(body),
+                messages,
+            }),
+        })));
+    }
+
+    fn signals(
+        &mut self,
+        log: LogId,
+        view: &SessionView,
+        me: &crate::model::AgentId,
+        now: Millis,
+        batch: &mut Batch,
+    ) {
+        let sight = picture::sight(&view.state, me);
+        let mine = view.state.participants().of_agent(me).map(|stay| stay.id);
+        let Some((stay, _)) = self.connection.stay(log) else {
+            return;
+        };
+        for typing in &view.signals {
+            let fresh = now.since(typing.at) < SIGNAL_MS;
+            let told = Some(typing.from) != mine && picture::reaches(typing.visibility, sight);
+            if fresh && told && stay.is_new_signal(typing.from, typing.n, typing.quarter) {
+                batch.push(typing_frame(log, &view.state, typing));
+            }
+        }
+    }
+
+    async fn session(&mut self, log: LogId) -> Result<Option<Arc<SessionView>>, End> {
+        loop {
+            if let Some(view) = self
+                .follower
+                .session(log)
+                .filter(|_| self.followed.contains(&log))
+            {
+                return Ok(Some(view));
+            }
+            match self.follower.follow(log).await {
+                Ok(()) => self.followed.insert(log),
+                Err(ShardError::NoSuchLog) => return Ok(None),
+                Err(_) => return Err(End::Restart),
+            };
+        }
+    }
+
+    /// Records from the store: a page for whom everything may be told to, else so far that the end of the stay is among them.
+    async fn session_pages(
+        &self,
+        log: LogId,
+        from: u64,
+        engaged: bool,
+    ) -> Result<Records<SessionEvent>, End> {
+        let mut records = read(self.shards.session_page_forward(log, from, PAGE).await)?;
+        for _ in 1..if engaged { 1 } else { MOST_PAGES } {
+            let Some(last) = records.last().map(|entry| entry.n) else {
+                break;
+            };
+            let more = read(self.shards.session_page_forward(log, last + 1, PAGE).await)?;
+            if more.is_empty() {
+                break;
+            }
+            records.extend(more);
+        }
+        Ok(records)
+    }
+
+    /// The session is not this agent's (any more): said where the client believes to know it.
+    fn lose(&mut self, log: LogId, begun: Option<Position>, reason: GapReason, batch: &mut Batch) {
+        self.connection.lose(log);
+        self.unfollow(log);
+        if let Some(at) = begun {
+            batch.push(encode(&ServerFrame::Gap(Gap {
+                log,
+                from: at.n + 1,
+                to: at.n,
+                hash: at.hash,
+                reason,
+                snapshot: None,
+            })));
+        }
+    }
+
+    fn unfollow(&mut self, log: LogId) {
+        if self.followed.remove(&log) {
+            self.follower.unfollow(log);
+        }
+    }
+}
+
+/// Frames for `records` until the batch is full; how many were dealt with. The last change carries the state, unless a later one
+/// in the picture will.
+fn tell(
+    log: LogId,
+    view: &SessionView,
+    me: &crate::model::AgentId,
+    records: &[Arc<Entry<SessionEvent>>],
+    body: &Interaction,
+    with_state: bool,
+    batch: &mut Batch,
+) -> usize {
+    let sight = picture::sight(&view.state, me);
+    let session: &Session = &view.state;
+    let telling = |entry: &Entry<SessionEvent>| match telling::of_session(&entry.record.event) {
+        told if visible_to_agent(session, &entry.record, sight) => told,
+        _ => Telling::Hidden,
+    };
+    let is_change = |entry: &Entry<SessionEvent>| {
+        matches!(telling(entry), Telling::Change(..) | Telling::ChangeWithLine(..))
+    };
+    let last_told = records.last().map_or(0, |entry| entry.n);
+    let later = view
+        .tail
+        .iter()
+        .rev()
+        .take_while(|entry| entry.n > last_told)
+        .any(|entry| is_change(entry));
+    let carrier = records
+        .iter()
+        .rposition(|entry| is_change(entry))
+        .filter(|_| with_state && !later);
+    for (index, entry) in records.iter().enumerate() {
+        if batch.is_full() {
+            return index;
+        }
+        let state = (carrier == Some(index)).then_some(body);
+        match telling(entry) {
+            Telling::Hidden => {}
+            Telling::Message => batch.push(message_frame(log, session, entry)),
+            Telling::Change(kind, name) => {
+                batch.push(change_frame(log, session, entry, (kind, name), false, state))
+            }
+            Telling::ChangeWithLine(kind, name) => {
+                batch.push(change_frame(log, session, entry, (kind, name), true, state));
+            }
+        }
+    }
+    records.len()
+}
+
+/// The session a record of the desk names.
+const fn session_named(event: &DeskEvent) -> Option<LogId> {
+    match event {
+        DeskEvent::Reserved(held) => Some(held.session),
+        DeskEvent::Taken { session, .. }
+        | DeskEvent::Freed { session, .. }
+        | DeskEvent::Watching { session, .. }
+        | DeskEvent::Unwatched { session } => Some(*session),
+        _ => None,
+    }
+}
+
+fn read<T>(page: Result<Vec<T>, ShardError<()>>) -> Result<Vec<T>, End> {
+    match page {
+        Ok(page) => Ok(page),
+        Err(ShardError::NoSuchLog) => Ok(Vec::new()),
+        Err(_) => Err(End::Restart),
+    }
+}
