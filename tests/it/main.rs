@@ -15,5 +15,6 @@ mod net_tls;
 mod net_websocket;
 mod process;
 mod provisioning;
+mod redis_faults;
 mod support;
 mod workspace_frames;
