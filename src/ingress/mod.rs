@@ -4,4 +4,5 @@
 //! caller only what is safe. Handlers do not know each other.
 
 pub mod answer;
+pub mod widgets;
 pub mod workspace;
