@@ -4,6 +4,8 @@
 
 #![allow(dead_code, reason = "each area uses its own share of what the parts offer")]
 
+pub(crate) mod chromium;
+pub(crate) mod node;
 pub(crate) mod part;
 pub(crate) mod postgres;
 pub(crate) mod process;
