@@ -1,8 +1,8 @@
 //! Addresses: who a peer is, address ranges, and the prefix that stands for one neighbourhood.
 
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::str::FromStr;
+
+use crate::config::IpRange;
 
 /// Who is at the other end of a connection.
 ///
@@ -19,53 +19,10 @@ pub struct Peer {
     pub http2: bool,
 }
 
-/// A range of addresses, written `10.0.0.0/8`, `2001:db8::/32`, or as a single address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Cidr {
-    network: IpAddr,
-    bits: u8,
-}
-
-/// The text is not a range of addresses.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not an address range: {0}")]
-pub struct NotACidr(String);
-
-impl Cidr {
-    /// Whether `ip` is in the range. IPv4 addresses in their IPv6 form count as IPv4.
-    pub fn contains(&self, ip: IpAddr) -> bool {
-        mask(ip.to_canonical(), self.bits) == self.network
-            && ip.to_canonical().is_ipv4() == self.network.is_ipv4()
-    }
-}
-
-impl FromStr for Cidr {
-    type Err = NotACidr;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = || NotACidr(text.to_owned());
-        let (network, bits) = text
-            .split_once('/')
-            .map_or((text, None), |(network, bits)| (network, Some(bits)));
-        let network: IpAddr = network.parse().map_err(|_| wrong())?;
-        let whole = if network.is_ipv4() { 32 } else { 128 };
-        let bits = bits
-            .map_or(Ok(whole), |bits| bits.parse::<u8>())
-            .map_err(|_| wrong())?;
-        if bits > whole {
-            return Err(wrong());
-        }
-        Ok(Self {
-            network: mask(network, bits),
-            bits,
-        })
-    }
-}
-
-impl fmt::Display for Cidr {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.network, self.bits)
-    }
+/// Whether `ip` is in `range`. IPv4 addresses in their IPv6 form count as IPv4.
+pub fn is_in(range: &IpRange, ip: IpAddr) -> bool {
+    let ip = ip.to_canonical();
+    ip.is_ipv4() == range.address.is_ipv4() && mask(ip, range.prefix) == mask(range.address, range.prefix)
 }
 
 /// The neighbourhood an address is counted in besides itself: its /24, or its /56 for IPv6.
@@ -92,7 +49,7 @@ mod tests {
     use super::*;
 
     fn contains(range: &str, ip: &str) -> bool {
-        range.parse::<Cidr>().unwrap().contains(ip.parse().unwrap())
+        is_in(&range.parse().unwrap(), ip.parse().unwrap())
     }
 
     #[test]
@@ -106,13 +63,6 @@ mod tests {
         assert!(contains("2001:db8::/32", "2001:db8:1::1"));
         assert!(contains("127.0.0.1", "127.0.0.1"));
         assert!(!contains("127.0.0.1", "127.0.0.2"));
-    }
-
-    #[test]
-    fn what_is_not_a_range_is_refused() {
-        for text in ["", "10.0.0.0/33", "10.0.0/8", "::/129", "10.0.0.0/-1", "host/8"] {
-            assert!(text.parse::<Cidr>().is_err(), "{text}");
-        }
     }
 
     #[test]

@@ -11,8 +11,11 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::address::{Cidr, neighbourhood};
+use super::address::neighbourhood;
+use super::balance::Load;
+use crate::config::{ConnectionLimits, IpRange};
 use crate::runtime::limit::{Permit, Permits};
+use crate::telemetry::names;
 
 /// The bounds of a listening address, for the whole node.
 #[derive(Clone, Debug)]
@@ -31,7 +34,7 @@ pub struct ListenerLimits {
     pub keepalive: Duration,
     /// Balancers that speak the PROXY protocol. Their connections must begin with its header; nobody else's
     /// may.
-    pub proxies: Vec<Cidr>,
+    pub proxies: Vec<IpRange>,
 }
 
 impl Default for ListenerLimits {
@@ -44,6 +47,21 @@ impl Default for ListenerLimits {
             user_timeout: Duration::from_secs(30),
             keepalive: Duration::from_secs(60),
             proxies: Vec::new(),
+        }
+    }
+}
+
+impl ListenerLimits {
+    /// The bounds of the settings, for a process that may have `open_files` files open.
+    pub fn new(limits: &ConnectionLimits, proxies: &[IpRange], open_files: u64) -> Self {
+        Self {
+            backlog: i32::from(limits.backlog),
+            connections: limits.total_within(open_files),
+            per_address: limits.per_address,
+            per_neighbourhood: limits.per_neighbourhood,
+            user_timeout: limits.user_timeout,
+            keepalive: limits.keepalive,
+            proxies: proxies.to_vec(),
         }
     }
 }
@@ -66,6 +84,20 @@ pub struct Admission {
     _total: Permit<()>,
     _address: Permit<IpAddr>,
     _neighbourhood: Permit<IpAddr>,
+    load: Option<Load>,
+}
+
+impl Admission {
+    /// Counts the connection for the core that serves it, as long as it is open.
+    pub(crate) fn count(&mut self, load: Load) {
+        self.load = Some(load);
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        metrics::gauge!(names::CONNECTIONS).decrement(1.0);
+    }
 }
 
 /// The peer has too many connections already.
@@ -116,6 +148,7 @@ impl Gate {
             _total: place.0,
             _address: address,
             _neighbourhood: neighbourhood,
+            load: None,
         })
     }
 

@@ -10,6 +10,7 @@
 //! after a `101`, a fresh small task with a [`websocket::Socket`].
 
 pub mod address;
+pub mod balance;
 pub mod echo;
 pub mod http;
 pub mod listener;
@@ -20,7 +21,8 @@ pub mod stream;
 pub mod tls;
 pub mod websocket;
 
-pub use address::{Cidr, Peer};
+pub use address::Peer;
+pub use balance::{Balance, Seat};
 pub use listener::{Gate, Listener, ListenerLimits};
 pub use scratch::Scratch;
 pub use serve::{ServeLimits, Server};

@@ -8,14 +8,17 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 
-use super::address::Peer;
+use super::address::{Peer, is_in};
+use super::balance::{Accepted, Load, Seat};
 use super::http::{HttpLimits, Service, serve_h1, serve_h2};
-use super::listener::{Gate, Listener, ListenerLimits, Place};
+use super::listener::{Gate, Listener, ListenerLimits, NotAdmitted, Place};
 use super::proxy;
 use super::scratch::Scratch;
 use super::stream::Stream;
 use super::tls::Tls;
+use crate::config::{self, IpRange};
 use crate::runtime::drain::{DrainToken, Phase};
+use crate::telemetry::names;
 
 /// The bounds of everything on one listening address.
 #[derive(Clone, Debug)]
@@ -26,6 +29,17 @@ pub struct ServeLimits {
     pub handshake: Duration,
     /// HTTP.
     pub http: HttpLimits,
+}
+
+impl ServeLimits {
+    /// The bounds of the settings, for a process that may have `open_files` files open.
+    pub fn new(limits: &config::Limits, proxies: &[IpRange], open_files: u64) -> Self {
+        Self {
+            listener: ListenerLimits::new(&limits.connections, proxies, open_files),
+            handshake: limits.http.handshake,
+            http: HttpLimits::new(&limits.http),
+        }
+    }
 }
 
 impl Default for ServeLimits {
@@ -44,11 +58,19 @@ pub struct Server {
     service: Rc<dyn Service>,
     tls: Option<Tls>,
     gate: Gate,
-    proxies: Arc<[super::Cidr]>,
+    proxies: Arc<[IpRange]>,
     handshake: Duration,
     http: Rc<HttpLimits>,
     scratch: Scratch,
     drain: DrainToken,
+}
+
+/// A connection that this core is about to serve.
+struct Begun {
+    stream: TcpStream,
+    addr: SocketAddr,
+    place: Place,
+    load: Option<Load>,
 }
 
 /// Why a connection ended before HTTP began.
@@ -61,7 +83,19 @@ enum Turned {
     #[error("handshake took too long")]
     Slow,
     #[error(transparent)]
-    NotAdmitted(#[from] super::listener::NotAdmitted),
+    NotAdmitted(#[from] NotAdmitted),
+}
+
+impl Turned {
+    fn label(&self) -> &'static str {
+        match self {
+            Self::Proxy(_) => "proxy",
+            Self::Handshake(_) => "handshake",
+            Self::Slow => "slow",
+            Self::NotAdmitted(NotAdmitted::Address) => "address",
+            Self::NotAdmitted(NotAdmitted::Neighbourhood) => "neighbourhood",
+        }
+    }
 }
 
 impl Server {
@@ -87,33 +121,62 @@ impl Server {
     }
 
     /// Accepts and serves until the drain closes the listener. Connections run as local tasks of their own and
-    /// hold [`Phase::Flushing`] open until their last answer is out; must run inside a `LocalSet`.
-    pub async fn run(self, listener: Listener) {
+    /// hold [`Phase::Flushing`] open until their last answer is out; must run inside a `LocalSet`. With a
+    /// `seat`, connections are spread over the cores that have the others.
+    pub async fn run(self, listener: Listener, seat: Option<Seat>) {
         let mut drain = self.drain.clone();
         tokio::select! {
             () = drain.reached(Phase::Closing) => {}
-            () = self.accept(&listener) => {}
+            () = self.accept(&listener, seat) => {}
         }
     }
 
-    async fn accept(&self, listener: &Listener) {
+    async fn accept(&self, listener: &Listener, mut seat: Option<Seat>) {
         loop {
-            let place = self.gate.place().await;
-            let (stream, addr) = listener.accept().await;
+            let next = match &mut seat {
+                None => self.next(listener).await,
+                Some(seat) => tokio::select! {
+                    fresh = self.next(listener) => here_or_elsewhere(fresh, seat),
+                    Some(handed) = seat.handed.next() => here(handed),
+                },
+            };
+            let Some(begun) = next else { continue };
             let server = self.clone();
             tokio::task::spawn_local(async move {
-                if let Err(reason) = server.connection(stream, addr, place).await {
+                if let Err(reason) = server.connection(begun).await {
+                    metrics::counter!(names::TURNED_AWAY, "reason" => reason.label()).increment(1);
                     tracing::debug!(%reason, "connection turned away");
                 }
             });
         }
     }
 
-    async fn connection(self, stream: TcpStream, addr: SocketAddr, place: Place) -> Result<(), Turned> {
+    /// A place, and then a connection to fill it. Cancel-safe.
+    async fn next(&self, listener: &Listener) -> Option<Begun> {
+        let place = self.gate.place().await;
+        let (stream, addr) = listener.accept().await;
+        Some(Begun {
+            stream,
+            addr,
+            place,
+            load: None,
+        })
+    }
+
+    async fn connection(self, begun: Begun) -> Result<(), Turned> {
+        let Begun {
+            stream,
+            addr,
+            place,
+            load,
+        } = begun;
         let local = stream.local_addr().map_err(Turned::Handshake)?;
         let began = tokio::time::timeout(self.handshake, self.handshake(stream, addr)).await;
         let (stream, client) = began.map_err(|_| Turned::Slow)??;
-        let admission = self.gate.admit(place, client.ip())?;
+        let mut admission = self.gate.admit(place, client.ip())?;
+        if let Some(load) = load {
+            admission.count(load);
+        }
         let retain = self.drain.retain(Phase::Flushing);
         let http2 = stream.is_http2();
         let peer = Peer {
@@ -145,7 +208,7 @@ impl Server {
         mut stream: TcpStream,
         addr: SocketAddr,
     ) -> Result<(Stream, SocketAddr), Turned> {
-        let trusted = self.proxies.iter().any(|range| range.contains(addr.ip()));
+        let trusted = self.proxies.iter().any(|range| is_in(range, addr.ip()));
         let client = if trusted {
             proxy::read_header(&mut stream)
                 .await
@@ -162,4 +225,33 @@ impl Server {
             }
         }
     }
+}
+
+/// A fresh connection, unless another core takes it.
+fn here_or_elsewhere(fresh: Option<Begun>, seat: &Seat) -> Option<Begun> {
+    let begun = fresh?;
+    if !seat.is_crowded() {
+        return Some(Begun {
+            load: Some(seat.load()),
+            ..begun
+        });
+    }
+    let stream = begun.stream.into_std().ok()?;
+    seat.hand_over(stream, begun.addr, begun.place).and_then(here)
+}
+
+/// Takes a connection into this core's runtime.
+fn here(accepted: Accepted) -> Option<Begun> {
+    let Accepted {
+        stream,
+        addr,
+        place,
+        load,
+    } = accepted;
+    Some(Begun {
+        stream: TcpStream::from_std(stream).ok()?,
+        addr,
+        place,
+        load: Some(load),
+    })
 }

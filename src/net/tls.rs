@@ -7,13 +7,14 @@ mod tickets;
 use std::io;
 use std::sync::Arc;
 
-use rustls::ServerConfig;
-use rustls::server::NoServerSessionStorage;
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::{RootCertStore, ServerConfig};
+use rustls_pki_types::CertificateDer;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-pub use certificate::{CertificateError, CertificateFiles, Certificates};
+pub use certificate::{CertificateError, CertificateFiles, Certificates, read_authorities};
 pub use development::development_certificate;
 pub use tickets::{TicketKey, TicketKeys};
 
@@ -25,16 +26,32 @@ pub struct Tls {
 
 impl Tls {
     /// Offers TLS 1.3 and 1.2, `h2` and `http/1.1`, with the present certificate of `certificates`; sessions
-    /// resume by tickets under `tickets`, and the node remembers none.
+    /// resume by tickets under `tickets`, and the node remembers none. With `authorities`, a peer must show a
+    /// certificate that one of them issued.
     ///
     /// # Errors
-    /// When the cryptographic provider lacks a protocol version.
-    pub fn new(certificates: Arc<Certificates>, tickets: Arc<TicketKeys>) -> Result<Self, rustls::Error> {
+    /// When the cryptographic provider lacks a protocol version, or `authorities` holds none that can be used.
+    pub fn new(
+        certificates: Arc<Certificates>,
+        tickets: Arc<TicketKeys>,
+        authorities: Option<Vec<CertificateDer<'static>>>,
+    ) -> Result<Self, rustls::Error> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
-            .with_no_client_auth()
-            .with_cert_resolver(certificates);
+        let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?;
+        let config = match authorities {
+            None => config.with_no_client_auth(),
+            Some(authorities) => {
+                let mut roots = RootCertStore::empty();
+                for authority in authorities {
+                    roots.add(authority)?;
+                }
+                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+                let verifier = verifier.map_err(|error| rustls::Error::General(error.to_string()))?;
+                config.with_client_cert_verifier(verifier)
+            }
+        };
+        let mut config = config.with_cert_resolver(certificates);
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.ticketer = tickets;

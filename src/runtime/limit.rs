@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
+use crate::config;
+
 /// So many events a second, and how many at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
@@ -38,6 +40,15 @@ impl Rate {
     /// How many events fit at once.
     pub fn burst(&self) -> u32 {
         self.burst
+    }
+}
+
+impl From<config::Rate> for Rate {
+    fn from(rate: config::Rate) -> Self {
+        match rate.per {
+            config::Per::Second => Self::per_second(rate.events, rate.burst),
+            config::Per::Minute => Self::per_minute(rate.events, rate.burst),
+        }
     }
 }
 

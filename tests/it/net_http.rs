@@ -1,8 +1,13 @@
 //! HTTP connections, judged over raw sockets: what is refused, what is bounded, what is served.
 
-use nexus::net::{Cidr, ServeLimits};
+use std::rc::Rc;
+use std::time::Duration;
 
-use crate::net_server::{Running, on_a_core, small_limits};
+use nexus::net::{Balance, Gate, Listener, Scratch, ServeLimits, Server};
+use nexus::runtime::{Drain, DrainPlan};
+use tokio::net::TcpStream;
+
+use crate::net_server::{PATIENCE, Probe, Raw, Running, on_a_core, small_limits};
 
 const SECOND: &str = "GET /second HTTP/1.1\r\nHost: h\r\n\r\n";
 
@@ -505,7 +510,7 @@ fn a_proxy_header_is_taken_from_trusted_balancers_only() {
     const REQUEST: &str = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
     on_a_core(async {
         let mut limits = small_limits();
-        limits.listener.proxies = vec!["127.0.0.0/8".parse::<Cidr>().unwrap()];
+        limits.listener.proxies = vec!["127.0.0.0/8".parse().unwrap()];
         let trusted = Running::plain(limits.clone());
         let answer = trusted.exchange(HEADER.to_owned() + REQUEST).await;
         assert_eq!(status_of(&answer), 200);
@@ -576,6 +581,37 @@ fn a_full_node_leaves_connections_in_the_backlog() {
 }
 
 #[test]
+fn a_crowded_core_hands_fresh_connections_to_an_idle_one() {
+    on_a_core(async {
+        let limits = ServeLimits::default();
+        let (gate, drain) = (Gate::new(&limits.listener), Drain::new());
+        let mut cores = Vec::new();
+        for seat in Balance::seats(2, 64) {
+            let probe = Rc::new(Probe::default());
+            let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), &limits.listener).unwrap();
+            cores.push((Rc::clone(&probe), listener.local_addr().unwrap()));
+            let server = Server::new(probe, None, gate.clone(), &limits, Scratch::new(), drain.token());
+            tokio::task::spawn_local(server.run(listener, Some(seat)));
+        }
+        let mut held = Vec::new();
+        for _ in 0..40 {
+            let mut raw = Raw(TcpStream::connect(cores[0].1).await.unwrap());
+            raw.served().await;
+            held.push(raw);
+        }
+        let served: Vec<usize> = cores.iter().map(|(probe, _)| probe.calls().len()).collect();
+        assert!(served[0].abs_diff(served[1]) <= 6, "{served:?}");
+        drain
+            .run(DrainPlan {
+                not_ready: Duration::ZERO,
+                deadline: PATIENCE,
+            })
+            .await;
+        assert_eq!(gate.open(), 0);
+    });
+}
+
+#[test]
 fn drain_finishes_what_is_in_flight_and_closes_what_is_idle() {
     on_a_core(async {
         let server = Running::plain(ServeLimits::default());
@@ -602,7 +638,7 @@ fn drain_finishes_what_is_in_flight_and_closes_what_is_idle() {
     });
 }
 
-impl crate::net_server::Raw {
+impl Raw {
     async fn served(&mut self) -> String {
         self.send(SECOND).await;
         self.until("ok").await

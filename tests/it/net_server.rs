@@ -18,6 +18,7 @@ use nexus::net::tls::{CertificateFiles, Certificates, TicketKeys, Tls, developme
 use nexus::net::websocket::{Offer, Socket, SocketLimits};
 use nexus::net::{Peer, Scratch, ServeLimits, Server};
 use nexus::runtime::drain::{Drain, DrainPlan};
+use rustls_pki_types::CertificateDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -151,6 +152,11 @@ pub(crate) fn small_limits() -> ServeLimits {
     }
 }
 
+enum Encryption {
+    None,
+    Tls(Option<Vec<CertificateDer<'static>>>),
+}
+
 /// One core's server on a port of its own.
 pub(crate) struct Running {
     pub(crate) addr: SocketAddr,
@@ -164,25 +170,35 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn plain(limits: ServeLimits) -> Self {
-        Self::start(limits, false, None)
+        Self::start(limits, Encryption::None, None)
     }
 
     pub(crate) fn tls(limits: ServeLimits) -> Self {
-        Self::start(limits, true, None)
+        Self::start(limits, Encryption::Tls(None), None)
+    }
+
+    /// Lets in only peers with a certificate of `authorities`.
+    pub(crate) fn mutual_tls(limits: ServeLimits, authorities: Vec<CertificateDer<'static>>) -> Self {
+        Self::start(limits, Encryption::Tls(Some(authorities)), None)
     }
 
     /// Serves `service` in place of the probe.
     pub(crate) fn with(service: Rc<dyn Service>, tls: bool) -> Self {
-        Self::start(ServeLimits::default(), tls, Some(service))
+        let encryption = if tls {
+            Encryption::Tls(None)
+        } else {
+            Encryption::None
+        };
+        Self::start(ServeLimits::default(), encryption, Some(service))
     }
 
-    fn start(limits: ServeLimits, encrypted: bool, service: Option<Rc<dyn Service>>) -> Self {
+    fn start(limits: ServeLimits, encryption: Encryption, service: Option<Rc<dyn Service>>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (mut certificate, mut certificates, mut tls) = (None, None, None);
-        if encrypted {
+        if let Encryption::Tls(authorities) = encryption {
             let files = development_certificate(dir.path()).unwrap();
             let loaded = Arc::new(Certificates::load(files.clone()).unwrap());
-            tls = Some(Tls::new(Arc::clone(&loaded), TicketKeys::random().unwrap()).unwrap());
+            tls = Some(Tls::new(Arc::clone(&loaded), TicketKeys::random().unwrap(), authorities).unwrap());
             (certificate, certificates) = (Some(files), Some(loaded));
         }
         let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), &limits.listener).unwrap();
@@ -194,7 +210,7 @@ impl Running {
         );
         let service = service.unwrap_or_else(|| Rc::clone(&probe) as Rc<dyn Service>);
         let server = Server::new(service, tls, gate.clone(), &limits, Scratch::new(), drain.token());
-        tokio::task::spawn_local(server.run(listener));
+        tokio::task::spawn_local(server.run(listener, None));
         Self {
             addr,
             probe,

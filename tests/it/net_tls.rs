@@ -8,9 +8,10 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use nexus::net::ServeLimits;
-use nexus::net::tls::development_certificate;
+use nexus::net::tls::{development_certificate, read_authorities};
 use rustls::{ClientConfig, HandshakeKind, RootCertStore};
-use rustls_pki_types::{CertificateDer, ServerName};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -282,6 +283,55 @@ fn a_session_resumes_by_its_ticket() {
         }
         assert_eq!(kinds[1], Some(HandshakeKind::Resumed), "{kinds:?}");
     });
+}
+
+#[test]
+fn a_listener_with_authorities_lets_in_only_peers_they_vouch_for() {
+    on_a_core(async {
+        let ours = tempfile::tempdir().unwrap();
+        let trusted = development_certificate(ours.path()).unwrap();
+        let authorities = read_authorities(&trusted.chain).unwrap();
+        let server = Running::mutual_tls(small_limits(), authorities.clone());
+        let stranger = tempfile::tempdir().unwrap();
+        let unknown = development_certificate(stranger.path()).unwrap();
+        for (shown, let_in) in [(Some(&trusted), true), (Some(&unknown), false), (None, false)] {
+            let roots = client_roots(&server);
+            let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+            let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+            let config = config.unwrap().with_root_certificates(roots);
+            let config = match shown {
+                None => config.with_no_client_auth(),
+                Some(files) => {
+                    let key = PrivateKeyDer::from_pem_file(&files.key).unwrap();
+                    config
+                        .with_client_auth_cert(read_authorities(&files.chain).unwrap(), key)
+                        .unwrap()
+                }
+            };
+            let answered = async {
+                let mut tls = connect(&server, config).await?;
+                tls.write_all(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+                    .await?;
+                let mut answer = String::new();
+                tls.read_to_string(&mut answer).await?;
+                std::io::Result::Ok(answer)
+            };
+            assert_eq!(
+                answered.await.is_ok_and(|answer| answer.ends_with("ok")),
+                let_in,
+                "{shown:?}"
+            );
+        }
+        assert_eq!(server.probe.calls().len(), 1);
+    });
+}
+
+fn client_roots(server: &Running) -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    for certificate in server.certificates.as_ref().unwrap().chain() {
+        roots.add(certificate).unwrap();
+    }
+    roots
 }
 
 #[test]

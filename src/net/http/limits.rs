@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::head::HeadLimits;
 use super::pace::Floor;
+use crate::config::{self, ByteSize};
 
 /// The bounds of one HTTP connection.
 #[derive(Clone, Debug)]
@@ -25,6 +26,30 @@ pub struct HttpLimits {
     pub linger: Duration,
     /// Most HTTP/2 streams at once.
     pub streams: u32,
+}
+
+impl HttpLimits {
+    /// The bounds of the settings.
+    pub fn new(limits: &config::HttpLimits) -> Self {
+        let floor = |rate: ByteSize, grace| Floor {
+            bytes_per_second: u32::try_from(rate.0).unwrap_or(u32::MAX),
+            grace,
+        };
+        Self {
+            header: limits.header,
+            idle: limits.idle,
+            max_requests: limits.max_requests,
+            head: HeadLimits {
+                request_line: limits.request_line.len(),
+                bytes: limits.header_bytes.len(),
+                fields: limits.header_count,
+            },
+            body: floor(limits.body_rate, limits.body_grace),
+            write: floor(limits.write_rate, limits.write_grace),
+            linger: limits.linger,
+            streams: limits.streams,
+        }
+    }
 }
 
 impl Default for HttpLimits {

@@ -105,6 +105,36 @@ impl Certificates {
     }
 }
 
+/// The certificates of the authorities in the PEM file at `path`; at least one. Reads the disk.
+///
+/// # Errors
+/// [`CertificateError`].
+pub fn read_authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
+    read_chain(path)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, CertificateError> {
+    std::fs::read(path).map_err(|source| CertificateError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn unusable(path: &Path, what: &'static str) -> CertificateError {
+    CertificateError::Unusable {
+        path: path.to_owned(),
+        what,
+    }
+}
+
+fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
+    let chain = CertificateDer::pem_slice_iter(&read(path)?).collect::<Result<Vec<_>, _>>();
+    chain
+        .ok()
+        .filter(|chain| !chain.is_empty())
+        .ok_or_else(|| unusable(path, "certificate"))
+}
+
 impl CertificateFiles {
     fn stamp(&self) -> Stamp {
         let changed = |path: &Path| std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
@@ -112,21 +142,7 @@ impl CertificateFiles {
     }
 
     fn read(&self) -> Result<CertifiedKey, CertificateError> {
-        let read = |path: &Path| {
-            std::fs::read(path).map_err(|source| CertificateError::Unreadable {
-                path: path.to_owned(),
-                source,
-            })
-        };
-        let unusable = |path: &Path, what| CertificateError::Unusable {
-            path: path.to_owned(),
-            what,
-        };
-        let chain = CertificateDer::pem_slice_iter(&read(&self.chain)?)
-            .collect::<Result<Vec<_>, _>>()
-            .ok()
-            .filter(|chain| !chain.is_empty())
-            .ok_or_else(|| unusable(&self.chain, "certificate"))?;
+        let chain = read_chain(&self.chain)?;
         let key = PrivateKeyDer::from_pem_slice(&read(&self.key)?)
             .ok()
             .and_then(|key| any_supported_type(&key).ok())

@@ -15,6 +15,8 @@ use crate::runtime::limit::{Bucket, Rate};
 /// The bounds of what a client may send.
 #[derive(Clone, Copy, Debug)]
 pub struct MessageLimits {
+    /// Most bytes of one frame, as it comes.
+    pub frame: usize,
     /// Most bytes of a message, decompressed, over all its frames.
     pub message: usize,
     /// Most frames of a message.
@@ -26,6 +28,7 @@ pub struct MessageLimits {
 impl Default for MessageLimits {
     fn default() -> Self {
         Self {
+            frame: 64 * 1024,
             message: 64 * 1024,
             fragments: 64,
             control: Rate::per_second(10, 10),
@@ -284,7 +287,7 @@ impl Reader {
         let (before, fragments) =
             message.map_or((0, 0), |message| (message.payload.len(), message.fragments));
         let room = (limits.message - before.min(limits.message)) as u64;
-        if header.len > room || fragments >= limits.fragments {
+        if header.len > room.min(limits.frame as u64) || fragments >= limits.fragments {
             return Err(Violation::TooBig);
         }
         Ok(())

@@ -19,6 +19,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::frame::{self, OpCode};
 use super::reader::{Incoming, MessageLimits, Reader, Violation};
+use crate::config::{self, Agent, WebSocketLimits};
 use crate::net::address::Peer;
 use crate::net::http::Upgraded;
 use crate::net::listener::Admission;
@@ -49,6 +50,27 @@ pub struct SocketLimits {
     pub close: Duration,
     /// Whether permessage-deflate is used if offered.
     pub deflate: bool,
+}
+
+impl SocketLimits {
+    /// The bounds of the settings for the agent stream; `commands` bounds its data messages.
+    pub fn new(limits: &WebSocketLimits, agent: &Agent, commands: config::Rate) -> Self {
+        let control = limits.control_per_second;
+        Self {
+            messages: MessageLimits {
+                frame: limits.frame.len(),
+                message: limits.message.len(),
+                fragments: u16::try_from(limits.fragments).unwrap_or(u16::MAX),
+                control: Rate::per_second(control, control),
+            },
+            rate: Some(commands.into()),
+            ping: agent.ping,
+            dead: agent.dead,
+            stall: limits.write,
+            deflate: limits.deflate,
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for SocketLimits {

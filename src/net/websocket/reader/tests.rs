@@ -180,6 +180,25 @@ fn a_message_is_bounded_over_all_its_frames() {
 }
 
 #[test]
+fn a_frame_is_bounded_by_itself() {
+    let limits = MessageLimits {
+        frame: 10,
+        ..LIMITS()
+    };
+    let feed = |frames: &[Vec<u8>]| {
+        Reader::default().feed(&mut frames.concat(), Instant::now(), &limits, &mut Vec::new())
+    };
+    assert_eq!(feed(&[frame(TEXT, "a".repeat(11))]), Err(Violation::TooBig));
+    assert_eq!(
+        feed(&[
+            frame(TEXT_MORE, "a".repeat(10)),
+            frame(CONTINUATION, "a".repeat(10))
+        ]),
+        Ok(())
+    );
+}
+
+#[test]
 fn an_announced_length_is_refused_before_any_of_it_comes() {
     let header = [0x82, 0xff, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
     assert_eq!(violation(&[header.to_vec()]), 1009);
