@@ -95,6 +95,18 @@ impl Provisioning {
         })
     }
 
+    /// Prepares the store for this release, whatever the settings say of migrating at start. Gives how many migrations
+    /// were applied.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Schema`].
+    pub async fn migrate(settings: Settings) -> Result<usize, StoreError> {
+        match settings.backend {
+            Backend::Embedded(path) => EmbeddedStore::open(&path).map(|_| 0),
+            Backend::Postgres(settings) => PostgresStore::migrate(&settings).await,
+        }
+    }
+
     /// The way in for administrators.
     pub fn directory(&self) -> &Arc<Directory> {
         &self.directory

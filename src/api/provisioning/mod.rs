@@ -6,9 +6,11 @@
 
 mod answer;
 mod body;
+mod handler;
 mod query;
 mod refuse;
 mod target;
 
 pub use answer::{Reply, Request, answer};
+pub use handler::ProvisioningApi;
 pub use target::Target;

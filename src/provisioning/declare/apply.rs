@@ -1,5 +1,7 @@
 //! Makes a store hold what a file declares.
 
+use std::fmt;
+
 use secrecy::SecretString;
 use thiserror::Error;
 
@@ -54,6 +56,18 @@ pub enum ApplyError {
         /// Why.
         source: DirectoryError,
     },
+}
+
+impl fmt::Display for Item {
+    /// Without the key that was made.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let outcome = match self.outcome {
+            Outcome::Created => "created",
+            Outcome::Updated => "updated",
+            Outcome::Unchanged => "unchanged",
+        };
+        write!(f, "{outcome:9} {} {}", self.kind, self.name)
+    }
 }
 
 /// How often a tenant starts over because somebody else wrote.

@@ -1,5 +1,6 @@
 //! [`Store`] over PostgreSQL.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bb8::PooledConnection;
@@ -91,8 +92,8 @@ impl PostgresStore {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Schema`].
-    pub async fn migrate(&self) -> Result<usize, StoreError> {
-        let mut session = self.connector.open(std::sync::Arc::default()).await?;
+    pub async fn migrate(settings: &PostgresSettings) -> Result<usize, StoreError> {
+        let mut session = Connector::new(settings)?.open(Arc::default()).await?;
         migrate(&mut session).await
     }
 
@@ -124,7 +125,7 @@ fn no_answer<T>() -> Result<T, StoreError> {
 impl Store for PostgresStore {
     fn prepare(&self) -> StoreFuture<'_, ()> {
         async move {
-            let mut session = self.connector.open(std::sync::Arc::default()).await?;
+            let mut session = self.connector.open(Arc::default()).await?;
             match self.migrate {
                 true => migrate(&mut session).await.map(drop),
                 false => verify(&mut session).await,

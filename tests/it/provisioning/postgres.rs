@@ -281,9 +281,9 @@ async fn a_schema_of_another_release_is_refused_and_a_missing_one_named() {
         matches!(&missing, StoreError::Schema(why) if why.contains("nexus migrate")),
         "{missing}"
     );
-    assert_eq!(store.migrate().await.unwrap(), 9);
+    assert_eq!(PostgresStore::migrate(&unmigrated).await.unwrap(), 9);
     store.prepare().await.unwrap();
-    assert_eq!(store.migrate().await.unwrap(), 0);
+    assert_eq!(PostgresStore::migrate(&unmigrated).await.unwrap(), 0);
 
     postgres.sql("INSERT INTO nex_migrations (number, name, digest) VALUES (10, '0010_later', '')");
     assert!(matches!(store.prepare().await, Err(StoreError::Schema(_))));

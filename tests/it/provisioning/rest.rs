@@ -1,14 +1,18 @@
 //! The provisioning API, without a server: requests in, envelopes out.
 
+use std::sync::Arc;
+
 use hyper::header::{AUTHORIZATION, HeaderValue};
 use hyper::{HeaderMap, Method, StatusCode};
 use nexus::api::auth::authenticate;
-use nexus::api::provisioning::{Reply, Request, Target, answer};
+use nexus::api::provisioning::{ProvisioningApi, Reply, Request, Target, answer};
 use nexus::model::TenantId;
+use nexus::net::http::Body;
 use nexus::protocol::envelope::{Code, Fault};
 use nexus::provisioning::access::{Access, Principal};
 use nexus::provisioning::objects::Kind;
 use nexus::provisioning::{Provisioning, declare};
+use nexus::runtime::Clock;
 use serde_json::{Value, json};
 
 use super::{NOW, OTHER, TENANT, act, draft, embedded};
@@ -491,4 +495,116 @@ async fn keys_rotate_over_the_api() {
         .await
         .unwrap();
     assert_eq!(sealed.data, json!({"sealedAnew": 1}));
+}
+
+async fn http(
+    world: &World,
+    method: &str,
+    path: &str,
+    key: Option<&str>,
+    body: &str,
+) -> (u16, HeaderMap, Value) {
+    let directory = Arc::clone(world.provisioning.directory());
+    let api = ProvisioningApi::new(directory, Arc::new(Access::default()), Clock::system(), 4096);
+    let mut request = hyper::Request::builder()
+        .method(method)
+        .uri(path)
+        .header("content-type", "application/json");
+    if let Some(key) = key {
+        request = request.header("x-api-key", key);
+    }
+    let response = api
+        .call(request.body(Body::whole(body.to_owned())).unwrap())
+        .await;
+    let body = serde_json::from_slice(response.body().as_bytes().unwrap()).unwrap();
+    (response.status().as_u16(), response.headers().clone(), body)
+}
+
+#[tokio::test]
+async fn over_http_every_answer_has_the_numeric_envelope() {
+    let world = world().await;
+    let queue = r#"{"data":{"name":"q"}}"#;
+    let (status, headers, made) = http(&world, "POST", "/nexus/v3/queues", Some(ADMIN), queue).await;
+    assert_eq!(
+        (status, &made["status"]["code"], &made["data"]["name"]),
+        (201, &json!(0), &json!("q"))
+    );
+    assert_eq!(
+        headers["etag"].to_str().unwrap(),
+        format!("\"{}\"", made["data"]["version"])
+    );
+    let path = format!("/nexus/v3/queues/{}", made["data"]["id"].as_str().unwrap());
+    let (status, _, read) = http(&world, "GET", &path, Some(ADMIN), "").await;
+    assert_eq!((status, &read["data"]), (200, &made["data"]));
+
+    let large = format!(r#"{{"data":{{"name":"{}"}}}}"#, "x".repeat(5000));
+    let cases = [
+        ("GET", "/nexus/v3/queues", None, "", 401, 40101),
+        ("GET", "/nexus/v3/nowhere", None, "", 401, 40101),
+        ("GET", "/nexus/v3/queues", Some("nonsense"), "", 401, 40102),
+        ("GET", "/nexus/v3/nowhere", Some(ADMIN), "", 404, 40401),
+        ("GET", "/nexus/v3/queues/%ff", Some(ADMIN), "", 404, 40401),
+        ("GET", path.as_str(), Some(OTHER_ADMIN), "", 404, 40401),
+        ("POST", "/nexus/v3/queues", Some(ADMIN), "{", 400, 40001),
+        ("POST", "/nexus/v3/queues", Some(ADMIN), "{}", 400, 40002),
+        ("POST", "/nexus/v3/queues", Some(ADMIN), queue, 409, 40902),
+        (
+            "POST",
+            "/nexus/v3/queues",
+            Some(ADMIN),
+            large.as_str(),
+            413,
+            41301,
+        ),
+        ("POST", "/nexus/v3/queues", Some(READER), queue, 403, 40301),
+        ("DELETE", "/nexus/v3/queues", Some(ADMIN), "", 405, 40501),
+    ];
+    for (method, path, key, body, status, code) in cases {
+        let (got, headers, answer) = http(&world, method, path, key, body).await;
+        assert_eq!(
+            (got, &answer["status"]["code"]),
+            (status, &json!(code)),
+            "{method} {path}"
+        );
+        assert!(answer.get("data").is_none(), "{method} {path}");
+        if status == 405 {
+            assert_eq!(headers["allow"], "GET, POST");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stale_if_match_changes_nothing() {
+    let world = world().await;
+    let made = post(&world, ADMIN, "queues", json!({"name": "q"})).await.unwrap();
+    let id = made.data["id"].as_str().unwrap().to_owned();
+    put(
+        &world,
+        ADMIN,
+        &format!("queues/{id}"),
+        json!({"name": "q", "priority": 1}),
+    )
+    .await
+    .unwrap();
+    let target = Target::of(&["queues", &id]).unwrap();
+    let stale = format!("\"{}\"", made.version.unwrap());
+    let request = Request {
+        method: &Method::PUT,
+        target: &target,
+        query: "",
+        content_type: None,
+        ccid: None,
+        if_match: Some(&stale),
+        body: br#"{"data":{"name":"q","priority":2}}"#,
+    };
+    let done = answer(
+        world.provisioning.directory(),
+        &principal(&world, ADMIN),
+        NOW,
+        request,
+    )
+    .await;
+    refused(done, Code::Conflict);
+    let read = get(&world, ADMIN, &format!("queues/{id}")).await.unwrap();
+    assert_eq!(read.data["priority"], 1);
 }
