@@ -60,9 +60,11 @@ impl Nexus {
             .spawn()
             .expect("nexus to be started");
         let out = BufReader::new(child.stdout.take().expect("its output"));
+        let mut kept = log_file(child.id());
         let (line, lines) = channel();
         std::thread::spawn(move || {
             for text in out.lines().map_while(Result::ok) {
+                let _ = writeln!(kept, "{text}");
                 if line.send(text).is_err() {
                     return;
                 }
@@ -125,6 +127,13 @@ impl Drop for Nexus {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Where the log of a node is kept: `tests/run` looks through all of them for what must not be logged.
+fn log_file(pid: u32) -> std::fs::File {
+    let folder = super::node::artifacts().join("logs");
+    std::fs::create_dir_all(&folder).expect("a folder for logs");
+    std::fs::File::create(folder.join(format!("nexus-{pid}.log"))).expect("a file for the log")
 }
 
 /// The program, in an environment without settings.
