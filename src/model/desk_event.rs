@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::channel::Media;
 use super::ids::{AgentId, LogId, OfferId, ParticipantId, TenantId};
+use super::kinds::Kinds;
 use super::session_event::OfferKind;
 use super::time::Millis;
 
@@ -102,6 +103,39 @@ pub enum DeskEvent {
         /// The last number that both histories share.
         after: u64,
     },
+    /// Something of a newer release that may be passed over. Never written by this one.
+    Passed,
+}
+
+impl Kinds for DeskEvent {
+    const KINDS: &'static [&'static str] = &[
+        "opened",
+        "connected",
+        "profile",
+        "channel",
+        "auto_accept",
+        "reserved",
+        "refused",
+        "taken",
+        "freed",
+        "watching",
+        "unwatched",
+        "lost",
+        "returned",
+        "asked",
+        "gave_up",
+        "snapshot",
+        "rollback",
+        "passed",
+    ];
+
+    fn is_ignorable(&self) -> bool {
+        matches!(self, Self::Passed)
+    }
+
+    fn passed() -> Self {
+        Self::Passed
+    }
 }
 
 /// A place held for an offer until its deadline.

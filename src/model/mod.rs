@@ -8,10 +8,12 @@ mod crossing;
 mod desk_event;
 mod effect;
 mod ids;
+mod kinds;
 mod participant;
 mod position;
 mod record;
 mod session_event;
+mod terms;
 mod time;
 
 pub use channel::{Media, UnknownMedia};
@@ -21,6 +23,7 @@ pub use effect::{Effect, MatchOp, ReadyDesk, WaitingSession};
 pub use ids::{
     AgentId, BadId, LogId, LogKind, MediaId, MessageId, OfferId, ParticipantId, Spread, TenantId, TransportId,
 };
+pub use kinds::Kinds;
 pub use participant::{LeaveReason, Role, Visibility};
 pub use position::{ChainHash, Digest, Position};
 pub use record::{Body, Record};
@@ -28,4 +31,5 @@ pub use session_event::{
     CloseReason, MessageKind, OfferKind, OfferOutcome, QueueReason, SessionEvent, SupervisionMode,
     UserDataChange,
 };
+pub use terms::Terms;
 pub use time::Millis;

@@ -4,14 +4,16 @@ use serde::{Deserialize, Serialize};
 
 use super::channel::Media;
 use super::ids::{AgentId, LogId, MediaId, MessageId, OfferId, ParticipantId, TenantId, TransportId};
+use super::kinds::Kinds;
 use super::participant::{LeaveReason, Role, Visibility};
+use super::terms::Terms;
 use super::time::Millis;
 
 /// One fact of a session's history. The comment on each variant names the body it carries.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "k", rename_all = "snake_case")]
 pub enum SessionEvent {
-    /// The session exists. Body: a JSON object, `profile` (the form's fields and `userData`) and `terms`.
+    /// The session exists. Body: the profile, a JSON object with the form's fields and `userData`.
     Opened {
         /// Whose it is; every later access is checked against it.
         tenant: TenantId,
@@ -25,6 +27,8 @@ pub enum SessionEvent {
         locale: Option<String>,
         /// Whether the customer may come back days later.
         asynchronous: bool,
+        /// What holds for its whole life.
+        terms: Terms,
     },
     /// Somebody is now in the session. Body: the nickname.
     Joined {
@@ -96,10 +100,12 @@ pub enum SessionEvent {
         prefer: Option<LogId>,
         /// How long an agent has to accept, milliseconds.
         offer_ms: u64,
+        /// What an agent is looked for: to hold the session, or to stand beside the agent who asks.
+        purpose: OfferKind,
         /// Why it waits.
         reason: QueueReason,
     },
-    /// The session left the queue without an offer: routed elsewhere or closed.
+    /// Nobody is looked for any more: whoever asked took it back.
     Unqueued,
     /// The customer is told where they stand; the text follows in the same append.
     PositionTold {
@@ -138,7 +144,7 @@ pub enum SessionEvent {
         /// The participant the agent is from now on.
         participant: ParticipantId,
     },
-    /// A supervisor's way of taking part.
+    /// A supervisor's way of taking part; follows the `Joined` of that stay. Another way is another stay.
     Supervision {
         /// Who.
         participant: ParticipantId,
@@ -180,7 +186,48 @@ pub enum SessionEvent {
     Recovered {
         /// Who had said it.
         from: Option<ParticipantId>,
+        /// Who was to see it.
+        visibility: Visibility,
     },
+    /// Something of a newer release that may be passed over. Never written by this one.
+    Passed,
+}
+
+impl Kinds for SessionEvent {
+    const KINDS: &'static [&'static str] = &[
+        "opened",
+        "joined",
+        "left",
+        "message",
+        "file",
+        "user_data",
+        "renamed",
+        "queued",
+        "unqueued",
+        "position_told",
+        "offering",
+        "offered",
+        "offer_ended",
+        "accepted",
+        "supervision",
+        "noted",
+        "idle_alerted",
+        "lost",
+        "returned",
+        "closed",
+        "snapshot",
+        "rollback",
+        "recovered",
+        "passed",
+    ];
+
+    fn is_ignorable(&self) -> bool {
+        matches!(self, Self::Passed)
+    }
+
+    fn passed() -> Self {
+        Self::Passed
+    }
 }
 
 /// What a message is, with the names of chat v3 `type`.

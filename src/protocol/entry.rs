@@ -4,8 +4,13 @@
 //! of the body, then the event under its kind `k`. The body is kept beside it as raw bytes, so that it can be erased without
 //! breaking the chain: the record's digest covers the envelope, and through `bd` the body.
 //!
-//! **Must never happen**: a record that this release does not understand taken for one that it does. A kind or a version that is
-//! unknown is [`EntryError::NeedsNewer`], and the node decides nothing in that log.
+//! **Forward rule.** Members that are unknown are ignored. A kind that is unknown is passed over if its envelope says that it
+//! may be (`i` is 1), else it is [`EntryError::NeedsNewer`], and so is a known kind of a higher version that cannot be read.
+//!
+//! **Must never happen**: a record that this release does not understand taken for one that it does; it is the newer release
+//! that must mark what older ones may pass over, and the node decides nothing in a log that holds anything else.
+
+use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -14,7 +19,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::model::{Body, Digest, Effect, Millis, Record};
+use crate::model::{Body, Digest, Effect, Kinds, Millis, Record};
 
 /// The schema this release writes and the highest it reads.
 pub const SCHEMA_LEVEL: u32 = 1;
@@ -49,17 +54,20 @@ struct EnvelopeOut<'a, E> {
     c: Option<Uuid>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bd: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    i: Option<u8>,
     #[serde(flatten)]
     event: &'a E,
 }
 
 #[derive(Deserialize)]
-struct EnvelopeIn<E> {
+struct EnvelopeIn<'a> {
     t: Millis,
     c: Option<Uuid>,
     bd: Option<String>,
-    #[serde(flatten)]
-    event: E,
+    i: Option<u8>,
+    #[serde(borrow)]
+    k: Cow<'a, str>,
 }
 
 /// What is read first, whatever else there is.
@@ -70,20 +78,18 @@ struct Versioned {
 
 /// Writes a record. An erased body is written as none: records are erased in the store, not here.
 #[must_use]
-pub fn encode<E: Serialize>(record: &Record<E>) -> Stored {
+pub fn encode<E: Kinds + Serialize>(record: &Record<E>) -> Stored {
     let body = record.body.bytes().cloned();
-    let bd = body
-        .as_ref()
-        .map(|body| STANDARD_NO_PAD.encode(Digest::of(&[body]).0));
-    let envelope = EnvelopeOut {
+    let envelope = write(&EnvelopeOut {
         v: SCHEMA_LEVEL,
         t: record.at,
         c: record.cause,
-        bd,
+        bd: body
+            .as_ref()
+            .map(|body| STANDARD_NO_PAD.encode(Digest::of(&[body]).0)),
+        i: record.event.is_ignorable().then_some(1),
         event: &record.event,
-    };
-    // Plain data with text keys always serialises.
-    let envelope = Bytes::from(serde_json::to_vec(&envelope).unwrap_or_default());
+    });
     let digest = Digest::of(&[&envelope]);
     Stored {
         envelope,
@@ -92,13 +98,13 @@ pub fn encode<E: Serialize>(record: &Record<E>) -> Stored {
     }
 }
 
-/// Reads a record. `body` is what the store has of it.
+/// Reads a record. `body` is what the store has of it. Whether the envelope is the one appended, the chain tells.
 ///
 /// # Errors
 /// [`EntryError`]; also when a body is not the one its envelope names.
-pub fn decode<E: DeserializeOwned>(envelope: &[u8], body: Body) -> Result<Record<E>, EntryError> {
-    let read: EnvelopeIn<E> = read(envelope)?;
-    match (&read.bd, &body) {
+pub fn decode<E: Kinds + DeserializeOwned>(envelope: &[u8], body: Body) -> Result<Record<E>, EntryError> {
+    let head: EnvelopeIn<'_> = serde_json::from_slice(envelope).map_err(damaged)?;
+    match (&head.bd, &body) {
         (Some(expected), Body::Present(bytes))
             if STANDARD_NO_PAD.encode(Digest::of(&[bytes]).0) != *expected =>
         {
@@ -113,10 +119,17 @@ pub fn decode<E: DeserializeOwned>(envelope: &[u8], body: Body) -> Result<Record
         }
         _ => {}
     }
+    let event = if E::KINDS.contains(&&*head.k) {
+        read(envelope)?
+    } else if head.i == Some(1) {
+        E::passed()
+    } else {
+        return Err(EntryError::NeedsNewer(format!("kind {:?}", head.k)));
+    };
     Ok(Record {
-        at: read.t,
-        cause: read.c,
-        event: read.event,
+        at: head.t,
+        cause: head.c,
+        event,
         body,
     })
 }
@@ -131,13 +144,10 @@ struct EffectOut<'a> {
 /// Writes an effect.
 #[must_use]
 pub fn encode_effect(effect: &Effect) -> Bytes {
-    Bytes::from(
-        serde_json::to_vec(&EffectOut {
-            v: SCHEMA_LEVEL,
-            effect,
-        })
-        .unwrap_or_default(),
-    )
+    write(&EffectOut {
+        v: SCHEMA_LEVEL,
+        effect,
+    })
 }
 
 /// Reads an effect.
@@ -148,21 +158,27 @@ pub fn decode_effect(bytes: &[u8]) -> Result<Effect, EntryError> {
     read(bytes)
 }
 
+fn write(value: &impl Serialize) -> Bytes {
+    let Ok(bytes) = serde_json::to_vec(value) else {
+        unreachable!("plain data with text keys always has a JSON form")
+    };
+    bytes.into()
+}
+
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, EntryError> {
-    let Versioned { v } =
-        serde_json::from_slice(bytes).map_err(|error| EntryError::Damaged(error.to_string()))?;
-    if v > SCHEMA_LEVEL {
-        return Err(EntryError::NeedsNewer(format!("schema version {v}")));
-    }
+    let Versioned { v } = serde_json::from_slice(bytes).map_err(damaged)?;
     serde_json::from_slice(bytes).map_err(|error| {
-        let reason = error.to_string();
-        // serde names the kinds it knows when it meets another one.
-        if reason.starts_with("unknown variant") {
-            EntryError::NeedsNewer(reason)
+        if v > SCHEMA_LEVEL {
+            EntryError::NeedsNewer(error.to_string())
         } else {
-            EntryError::Damaged(reason)
+            damaged(error)
         }
     })
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "the shape `map_err` takes")]
+fn damaged(error: serde_json::Error) -> EntryError {
+    EntryError::Damaged(error.to_string())
 }
 
 #[cfg(test)]
@@ -215,11 +231,40 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_or_a_version_of_a_newer_release_is_not_guessed_at() {
+    fn a_kind_of_a_newer_release_is_not_guessed_at_unless_it_may_be_passed_over() {
         let newer = decode::<DeskEvent>(br#"{"v":1,"t":1,"k":"teleported"}"#, Body::None);
         assert!(matches!(newer, Err(EntryError::NeedsNewer(_))), "{newer:?}");
-        let newer = decode::<DeskEvent>(br#"{"v":2,"t":1,"k":"lost"}"#, Body::None);
+        let ignorable = decode::<DeskEvent>(br#"{"v":9,"t":1,"k":"teleported","i":1}"#, Body::None);
+        assert_eq!(ignorable.unwrap().event, DeskEvent::Passed);
+    }
+
+    #[test]
+    fn an_unknown_member_is_ignored_and_an_unreadable_one_is_newer_or_damaged() {
+        let more = br#"{"v":2,"t":1,"k":"closed","reason":"idle","colour":"red"}"#;
+        assert!(decode::<SessionEvent>(more, Body::None).is_ok());
+        let newer = decode::<SessionEvent>(br#"{"v":2,"t":1,"k":"closed","reason":"boredom"}"#, Body::None);
         assert!(matches!(newer, Err(EntryError::NeedsNewer(_))), "{newer:?}");
+        let damaged = decode::<SessionEvent>(br#"{"v":1,"t":1,"k":"closed","reason":"boredom"}"#, Body::None);
+        assert!(matches!(damaged, Err(EntryError::Damaged(_))), "{damaged:?}");
+    }
+
+    #[test]
+    fn the_list_of_kinds_is_the_list_of_variants() {
+        fn check<E: Kinds + DeserializeOwned>() {
+            let Err(error) = serde_json::from_str::<E>(r#"{"k":"?"}"#).map(|_| ()) else {
+                panic!("an unknown kind was read");
+            };
+            let said = error.to_string();
+            for kind in E::KINDS {
+                assert!(
+                    said.contains(&format!("`{kind}`")),
+                    "{kind} is no variant: {said}"
+                );
+            }
+            assert_eq!(said.matches('`').count() / 2 - 1, E::KINDS.len(), "{said}");
+        }
+        check::<SessionEvent>();
+        check::<DeskEvent>();
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::model::{
 };
 
 use super::apply::seen_as;
+use super::bounds;
 use super::draft::Draft;
 use super::input::{AfterLeave, AgentAct, AgentCommand, Place, Purpose, Target};
 use super::offers;
@@ -45,6 +46,7 @@ pub(super) fn act(draft: &mut Draft<'_>, command: &AgentCommand) -> Ruled {
             text,
             visibility,
         } => {
+            bounds::text(text)?;
             let visibility = may_say(&me, *visibility)?;
             draft.say(Some(me.id), *kind, text, visibility);
         }
@@ -72,20 +74,23 @@ pub(super) fn act(draft: &mut Draft<'_>, command: &AgentCommand) -> Ruled {
                 .offer
                 .as_ref()
                 .is_some_and(|offer| offer.kind != OfferKind::Lead);
-            if !asked {
+            if !asked && draft.state.seek.is_none() {
                 return Err(Rejection::WrongState);
             }
-            draft.end_offer(OfferOutcome::Withdrawn);
+            if asked {
+                draft.end_offer(OfferOutcome::Withdrawn);
+            }
+            if draft.state.seek.is_some() {
+                draft.note(SessionEvent::Unqueued);
+            }
         }
         AgentAct::Remove { agent } => {
             holder(&me)?;
-            let other = draft.state.participants.of_agent(agent).map(|other| other.id);
-            draft.take_out(
-                other
-                    .filter(|other| *other != me.id)
-                    .ok_or(Rejection::NotParticipant)?,
-                LeaveReason::Removed,
-            );
+            let other = draft.state.participants.of_agent(agent);
+            // A supervisor is nobody an agent knows of, and may not be sent away.
+            let other = other.filter(|other| other.id != me.id && other.role == Role::Agent);
+            let other = other.map(|other| other.id).ok_or(Rejection::NotParticipant)?;
+            draft.take_out(other, LeaveReason::Removed);
         }
         AgentAct::Leave { after } => leave(draft, &me, *after),
         AgentAct::Complete => {
@@ -96,7 +101,7 @@ pub(super) fn act(draft: &mut Draft<'_>, command: &AgentCommand) -> Ruled {
             holder(&me)?;
             place_in_queue(draft, me.id, place);
         }
-        AgentAct::Data { change, data } => change_data(draft, me.id, *change, data),
+        AgentAct::Data { change, data } => change_data(draft, Some(me.id), *change, data)?,
         AgentAct::StopSupervising => {
             if me.role != Role::Supervisor {
                 return Err(Rejection::WrongState);
@@ -129,25 +134,30 @@ fn may_say(me: &Participant, wanted: Visibility) -> Result<Visibility, Rejection
 }
 
 fn ask(draft: &mut Draft<'_>, me: &Participant, purpose: Purpose, target: &Target) -> Ruled {
-    if draft.state.offer.is_some() {
+    if draft.state.offer.is_some() || draft.state.seek.is_some() {
         return Err(Rejection::WrongState);
     }
+    let by = me.id;
+    let kind = match purpose {
+        Purpose::Invite => OfferKind::Invite { by },
+        Purpose::Consult => OfferKind::Consult { by },
+        Purpose::Transfer => OfferKind::Transfer { by },
+    };
     match target {
         Target::Agent { agent, desk } => {
-            if draft.state.participants.of_agent(agent).is_some() {
+            let present = draft.state.participants.of_agent(agent);
+            if present.is_some_and(|present| present.role == Role::Agent) {
                 return Err(Rejection::WrongState);
             }
-            let by = me.id;
-            let kind = match purpose {
-                Purpose::Invite => OfferKind::Invite { by },
-                Purpose::Consult => OfferKind::Consult { by },
-                Purpose::Transfer => OfferKind::Transfer { by },
-            };
+            bounds::room_for_another(&draft.state.participants)?;
             draft.offer(agent.clone(), *desk, kind, ASKED_BY_NAME_MS);
         }
         // Whoever of the queue is free takes over; until then the session waits there.
         Target::Queue(place) if purpose == Purpose::Transfer => place_in_queue(draft, me.id, place),
-        Target::Queue(_) => return Err(Rejection::WrongState),
+        Target::Queue(place) => {
+            bounds::room_for_another(&draft.state.participants)?;
+            draft.look_for(place.clone(), kind, None, QueueReason::Placed);
+        }
     }
     Ok(())
 }
@@ -161,23 +171,33 @@ fn place_in_queue(draft: &mut Draft<'_>, me: ParticipantId, place: &Place) {
 }
 
 fn leave(draft: &mut Draft<'_>, me: &Participant, after: AfterLeave) {
-    if after == AfterLeave::ForceClose && holder(me).is_ok() {
+    let held = holder(me).is_ok();
+    if after == AfterLeave::ForceClose && held {
         return draft.close(CloseReason::Agent);
     }
     draft.take_out(me.id, LeaveReason::Left);
-    let left_alone = draft.state.phase == Phase::Parked;
+    let left_alone = held && draft.state.phase == Phase::Parked;
     let asynchronous = draft.state.about().is_some_and(|about| about.asynchronous);
     if left_alone && after == AfterLeave::CloseIfNoAgents && !asynchronous {
         draft.close(CloseReason::Agent);
     }
 }
 
-fn change_data(draft: &mut Draft<'_>, me: ParticipantId, change: UserDataChange, data: &Map<String, Value>) {
-    let event = SessionEvent::UserData { by: Some(me), change };
+pub(super) fn change_data(
+    draft: &mut Draft<'_>,
+    by: Option<ParticipantId>,
+    change: UserDataChange,
+    data: &Map<String, Value>,
+) -> Ruled {
+    let event = SessionEvent::UserData { by, change };
     match change {
-        UserDataChange::Attach | UserDataChange::Update => draft.json(event, data),
+        UserDataChange::Attach | UserDataChange::Update => {
+            bounds::data(&draft.state.data, data)?;
+            draft.json(event, data);
+        }
         UserDataChange::Delete => draft.json(event, &data.keys().collect::<Vec<_>>()),
     }
+    Ok(())
 }
 
 /// Anybody who is or was in the session may remark on it.
@@ -208,23 +228,35 @@ fn supervise(draft: &mut Draft<'_>, command: &AgentCommand, mode: SupervisionMod
     if draft.state.is_closed() {
         return Err(Rejection::Closed);
     }
-    let participant = match draft.state.participants.of_agent(&command.agent) {
-        Some(known) if known.role == Role::Supervisor => known.id,
+    // Who is told of a supervisor is settled for a stay: another way of taking part is another stay.
+    let before = match draft.state.participants.of_agent(&command.agent) {
+        Some(known) if known.mode == Some(mode) => {
+            draft.reply.participant = Some(known.id);
+            return Ok(());
+        }
+        Some(known) if known.role == Role::Supervisor => Some(known.id),
         Some(_) => return Err(Rejection::WrongState),
         None => {
-            let participant = ParticipantId(draft.fresh());
-            let joined = SessionEvent::Joined {
-                participant,
-                role: Role::Supervisor,
-                agent: Some(command.agent.clone()),
-                transport: None,
-                visibility: seen_as(mode),
-            };
-            draft.push(joined, Body::text(&command.name));
-            participant
+            bounds::room_for_another(&draft.state.participants)?;
+            None
         }
     };
+    let participant = ParticipantId(draft.fresh());
+    let joined = SessionEvent::Joined {
+        participant,
+        role: Role::Supervisor,
+        agent: Some(command.agent.clone()),
+        transport: None,
+        visibility: seen_as(mode),
+    };
+    draft.push(joined, Body::text(&command.name));
     draft.note(SessionEvent::Supervision { participant, mode });
+    if let Some(participant) = before {
+        draft.note(SessionEvent::Left {
+            participant,
+            reason: LeaveReason::Left,
+        });
+    }
     draft.reply.participant = Some(participant);
     let session = draft.log();
     draft.tell(command.desk, Crossing::Watching { session, participant });

@@ -2,31 +2,27 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize as _;
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use crate::model::{
-    LeaveReason, OfferKind, OfferOutcome, Record, Role, SessionEvent, SupervisionMode, UserDataChange,
-    Visibility,
+    LeaveReason, LogId, Millis, OfferKind, OfferOutcome, ParticipantId, Record, Role, SessionEvent,
+    SupervisionMode, UserDataChange, Visibility,
 };
 
-use super::input::{Place, Terms};
+use super::follow::is_sought;
+use super::input::Place;
 use super::participants::Participant;
-use super::state::{About, COMMANDS_MAX, Held, Offer, Phase, Session, Silence};
+use super::state::{About, COMMANDS_MAX, Executed, Held, Offer, Phase, Seek, Session, Silence};
 
 /// Members of attached data kept; further ones are ignored.
 const DATA_MAX: usize = 1_000;
 
 impl Session {
     /// Takes the record with number `n` into the state.
-    pub fn apply(&mut self, _n: u64, record: &Record<SessionEvent>) {
-        if let Some(cause) = record.cause {
-            if !self.commands.contains(&cause) {
-                self.commands.push_back(cause);
-            }
-            if self.commands.len() > COMMANDS_MAX {
-                self.commands.pop_front();
-            }
+    pub fn apply(&mut self, n: u64, record: &Record<SessionEvent>) {
+        if let Some(command) = record.cause {
+            self.remember(command, n, &record.event);
         }
         let body = record.body.as_str();
         match &record.event {
@@ -37,17 +33,10 @@ impl Session {
                 stream,
                 locale,
                 asynchronous,
+                terms,
             } => {
-                let body: Map<String, Value> = serde_json::from_str(body).unwrap_or_default();
-                let terms = body
-                    .get("terms")
-                    .and_then(|terms| Terms::deserialize(terms).ok())
-                    .unwrap_or_default();
-                if let Some(data) = body
-                    .get("profile")
-                    .and_then(|profile| profile.get("userData"))
-                    .and_then(Value::as_object)
-                {
+                let profile: Map<String, Value> = serde_json::from_str(body).unwrap_or_default();
+                if let Some(data) = profile.get("userData").and_then(Value::as_object) {
                     self.data = Arc::new(data.clone());
                 }
                 self.about = Some(Arc::new(About {
@@ -58,7 +47,7 @@ impl Session {
                     locale: locale.clone(),
                     asynchronous: *asynchronous,
                     at: record.at,
-                    terms,
+                    terms: terms.clone(),
                 }));
                 self.silence = Silence::Since(record.at);
             }
@@ -80,7 +69,7 @@ impl Session {
                     present: true,
                     lost: false,
                 });
-                if *role == Role::Agent && *visibility == Visibility::All {
+                if *role == Role::Agent && *visibility == Visibility::All && !self.is_closed() {
                     self.phase = Phase::Active;
                     self.avoid.clear();
                     self.told = None;
@@ -95,6 +84,7 @@ impl Session {
                 self.places.retain(|held| held.participant != *participant);
                 if self.phase == Phase::Active && self.participants.holders().next().is_none() {
                     self.phase = Phase::Parked;
+                    self.seek = None;
                 }
             }
             SessionEvent::Message { from, .. } => self.spoken(*from, record),
@@ -113,26 +103,19 @@ impl Session {
                 skills,
                 prefer,
                 offer_ms,
+                purpose,
                 ..
             } => {
-                if !self.is_closed() {
-                    let place = Place {
-                        queue: queue.clone(),
-                        priority: *priority,
-                        skills: skills.clone(),
-                        offer_ms: *offer_ms,
-                    };
-                    self.home = Some(place.clone());
-                    self.phase = Phase::Waiting {
-                        place,
-                        since: record.at,
-                        prefer: *prefer,
-                    };
-                    self.avoid.clear();
-                    self.told = None;
-                }
+                let place = Place {
+                    queue: queue.clone(),
+                    priority: *priority,
+                    skills: skills.clone(),
+                    offer_ms: *offer_ms,
+                };
+                self.queued(place, *prefer, purpose, record.at);
             }
             SessionEvent::Unqueued => {
+                self.seek = None;
                 if matches!(self.phase, Phase::Waiting { .. }) {
                     self.phase = Phase::Parked;
                 }
@@ -145,6 +128,9 @@ impl Session {
                 deadline,
                 kind,
             } => {
+                if self.is_closed() {
+                    return;
+                }
                 self.offer = Some(Offer {
                     id: *offer,
                     agent: agent.clone(),
@@ -164,14 +150,20 @@ impl Session {
             SessionEvent::OfferEnded { offer, outcome } => {
                 if let Some(ended) = self.offer.take_if(|present| present.id == *offer) {
                     let said_no = *outcome != OfferOutcome::Withdrawn;
-                    if said_no && ended.kind == OfferKind::Lead && !self.avoid.contains(&ended.desk) {
+                    if said_no && is_sought(self, &ended.kind) && !self.avoid.contains(&ended.desk) {
                         self.avoid.push(ended.desk);
                     }
                 }
             }
             SessionEvent::Accepted { offer, participant } => {
                 if let Some(taken) = self.offer.take_if(|present| present.id == *offer) {
-                    self.last_desk = Some(taken.desk);
+                    if is_sought(self, &taken.kind) {
+                        self.seek = None;
+                        self.avoid.clear();
+                    }
+                    if !matches!(taken.kind, OfferKind::Consult { .. }) {
+                        self.last_desk = Some(taken.desk);
+                    }
                     self.places.push(Held {
                         participant: *participant,
                         desk: taken.desk,
@@ -180,11 +172,9 @@ impl Session {
                 }
             }
             SessionEvent::Supervision { participant, mode } => {
-                let (mode, visibility) = (*mode, seen_as(*mode));
-                Arc::make_mut(&mut self.participants).change(*participant, |supervisor| {
-                    supervisor.mode = Some(mode);
-                    supervisor.visibility = visibility;
-                });
+                let mode = Some(*mode);
+                Arc::make_mut(&mut self.participants)
+                    .change(*participant, |supervisor| supervisor.mode = mode);
             }
             SessionEvent::Noted { .. } => {
                 let note: Map<String, Value> = serde_json::from_str(body).unwrap_or_default();
@@ -201,21 +191,69 @@ impl Session {
                     reason: *reason,
                 };
                 self.offer = None;
+                self.seek = None;
                 self.places.clear();
             }
             SessionEvent::Rollback { after, base } => self.bases.push((*after, *base)),
-            SessionEvent::Snapshot | SessionEvent::Recovered { .. } => {}
+            SessionEvent::Snapshot | SessionEvent::Recovered { .. } | SessionEvent::Passed => {}
         }
     }
 
-    fn spoken(&mut self, from: Option<crate::model::ParticipantId>, record: &Record<SessionEvent>) {
+    /// The first record of a command stands for it.
+    fn remember(&mut self, command: Uuid, n: u64, event: &SessionEvent) {
+        if self.executed(command).is_some() {
+            return;
+        }
+        let participant = match event {
+            SessionEvent::Accepted { participant, .. } | SessionEvent::Joined { participant, .. } => {
+                Some(*participant)
+            }
+            _ => None,
+        };
+        let commands = Arc::make_mut(&mut self.commands);
+        if commands.len() >= COMMANDS_MAX {
+            commands.pop_front();
+        }
+        commands.push_back(Executed {
+            command,
+            n,
+            participant,
+        });
+    }
+
+    fn queued(&mut self, place: Place, prefer: Option<LogId>, purpose: &OfferKind, at: Millis) {
+        if self.is_closed() {
+            return;
+        }
+        self.avoid.clear();
+        if *purpose != OfferKind::Lead {
+            // Those who are in it are asked last.
+            self.avoid.extend(self.places.iter().map(|held| held.desk));
+            self.seek = Some(Seek {
+                place,
+                since: at,
+                purpose: purpose.clone(),
+            });
+            return;
+        }
+        self.home = Some(place.clone());
+        self.seek = None;
+        self.told = None;
+        self.phase = Phase::Waiting {
+            place,
+            since: at,
+            prefer,
+        };
+    }
+
+    fn spoken(&mut self, from: Option<ParticipantId>, record: &Record<SessionEvent>) {
         // The service's own lines do not break the silence they speak of.
         if from.is_some() {
             self.silence = Silence::Since(record.at);
         }
     }
 
-    fn set_lost(&mut self, participant: crate::model::ParticipantId, lost: bool) {
+    fn set_lost(&mut self, participant: ParticipantId, lost: bool) {
         Arc::make_mut(&mut self.participants).change(participant, |known| known.lost = lost);
     }
 

@@ -1,34 +1,33 @@
 //! What the customer does.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::model::{
     Body, CloseReason, LeaveReason, MessageId, MessageKind, ParticipantId, QueueReason, Role, SessionEvent,
     UserDataChange, Visibility,
 };
 
+use super::bounds;
 use super::draft::Draft;
 use super::input::{File, Open};
 use super::outcome::Rejection;
 use super::state::{Phase, Session};
 
-/// Files of one session; the configured limit is lower.
-const FILES_MAX: u32 = 1_000;
-
 type Ruled = Result<(), Rejection>;
 
 pub(super) fn open(draft: &mut Draft<'_>, open: &Open) -> Ruled {
-    draft.json(
-        SessionEvent::Opened {
-            tenant: open.tenant,
-            media: open.media,
-            endpoint: open.endpoint.clone(),
-            stream: open.stream.clone(),
-            locale: open.locale.clone(),
-            asynchronous: open.asynchronous,
-        },
-        &json!({ "profile": open.profile, "terms": open.terms }),
-    );
+    let attached = open.profile.get("userData").and_then(Value::as_object);
+    bounds::data(&Map::new(), attached.unwrap_or(&Map::new()))?;
+    let opened = SessionEvent::Opened {
+        tenant: open.tenant,
+        media: open.media,
+        endpoint: open.endpoint.clone(),
+        stream: open.stream.clone(),
+        locale: open.locale.clone(),
+        asynchronous: open.asynchronous,
+        terms: open.terms.clone(),
+    };
+    draft.json(opened, &open.profile);
     let joined = SessionEvent::Joined {
         participant: open.participant,
         role: Role::Customer,
@@ -63,6 +62,7 @@ pub(super) fn resume(draft: &mut Draft<'_>) -> Ruled {
 
 pub(super) fn text(draft: &mut Draft<'_>, participant: ParticipantId, text: &str) -> Ruled {
     may_speak(&draft.state, participant)?;
+    bounds::text(text)?;
     draft.say(Some(participant), MessageKind::Text, text, Visibility::All);
     wake(draft);
     Ok(())
@@ -70,7 +70,8 @@ pub(super) fn text(draft: &mut Draft<'_>, participant: ParticipantId, text: &str
 
 pub(super) fn file(draft: &mut Draft<'_>, participant: ParticipantId, file: &File) -> Ruled {
     may_speak(&draft.state, participant)?;
-    if draft.state.files >= FILES_MAX {
+    let most = draft.state.about().map_or(0, |about| about.terms.max_files);
+    if draft.state.files >= most {
         return Err(Rejection::TooMuch);
     }
     let id = MessageId(draft.fresh());
@@ -89,6 +90,7 @@ pub(super) fn file(draft: &mut Draft<'_>, participant: ParticipantId, file: &Fil
 
 pub(super) fn data(draft: &mut Draft<'_>, participant: ParticipantId, data: &Map<String, Value>) -> Ruled {
     may_speak(&draft.state, participant)?;
+    bounds::data(&draft.state.data, data)?;
     draft.json(
         SessionEvent::UserData {
             by: Some(participant),

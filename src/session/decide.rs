@@ -6,7 +6,7 @@ use super::draft::{Circumstances, Draft};
 use super::input::SessionInput;
 use super::outcome::{Decision, Rejection, SessionReply};
 use super::state::Session;
-use super::{agent, customer, offers, silence};
+use super::{agent, customer, offers, service, silence};
 
 impl Session {
     /// Decides; changes nothing.
@@ -22,9 +22,11 @@ impl Session {
             SessionInput::Agent(command) => Some(command.id),
             _ => None,
         };
-        if cause.is_some_and(|cause| self.commands.contains(&cause)) {
+        if let Some(executed) = cause.and_then(|cause| self.executed(cause)) {
             let mut draft = Draft::new(self, circumstances, None);
             draft.reply.repeated = true;
+            draft.reply.n = executed.n;
+            draft.reply.participant = executed.participant;
             return Ok(draft.finish());
         }
         if matches!(input, SessionInput::Open(_)) != self.about().is_none() {
@@ -50,6 +52,7 @@ impl Session {
             SessionInput::Crossing(message) => offers::crossing(&mut draft, message),
             SessionInput::Matched { desk, agent } => offers::matched(&mut draft, *desk, agent),
             SessionInput::Position { position, text } => silence::position(&mut draft, *position, text),
+            SessionInput::Service(act) => service::act(&mut draft, act),
             SessionInput::Timer { timer, .. } => silence::timer(&mut draft, *timer),
         }?;
         Ok(draft.finish())

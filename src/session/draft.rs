@@ -4,13 +4,13 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::model::{
-    Body, Crossing, Effect, FreedReason, LeaveReason, LogId, MatchOp, MessageId, MessageKind, Millis,
-    OfferId, OfferKind, OfferOutcome, ParticipantId, QueueReason, Record, SessionEvent, Visibility,
-    WaitingSession,
+    AgentId, Body, CloseReason, Crossing, Effect, FreedReason, LeaveReason, LogId, MessageId, MessageKind,
+    Millis, OfferId, OfferKind, OfferOutcome, ParticipantId, QueueReason, Record, Reservation, Role,
+    SessionEvent, Visibility,
 };
 
-use super::input::{Place, SessionTimer};
-use super::outcome::{Decision, Marks, SessionReply};
+use super::input::Place;
+use super::outcome::SessionReply;
 use super::state::{Phase, Session};
 
 /// What a decision is made with, besides state and input.
@@ -26,15 +26,15 @@ pub struct Circumstances<'a> {
 }
 
 pub(super) struct Draft<'a> {
-    before: &'a Session,
+    pub(super) before: &'a Session,
     pub(super) state: Session,
     log: LogId,
-    top: u64,
+    pub(super) top: u64,
     pub(super) now: Millis,
     cause: Option<Uuid>,
     fresh: &'a mut dyn FnMut() -> Uuid,
-    records: Vec<Record<SessionEvent>>,
-    effects: Vec<Effect>,
+    pub(super) records: Vec<Record<SessionEvent>>,
+    pub(super) effects: Vec<Effect>,
     pub(super) reply: SessionReply,
 }
 
@@ -126,8 +126,20 @@ impl<'a> Draft<'a> {
         self.effects.push(Effect::Cross { target, message });
     }
 
-    /// Puts the session into a queue.
+    /// Lets the session wait for an agent to hold it. Whatever was asked of somebody before falls.
     pub(super) fn queue(&mut self, place: Place, prefer: Option<LogId>, reason: QueueReason) {
+        self.end_offer(OfferOutcome::Withdrawn);
+        self.look_for(place, OfferKind::Lead, prefer, reason);
+    }
+
+    /// Lets the session wait for an agent.
+    pub(super) fn look_for(
+        &mut self,
+        place: Place,
+        purpose: OfferKind,
+        prefer: Option<LogId>,
+        reason: QueueReason,
+    ) {
         let Place {
             queue,
             priority,
@@ -140,24 +152,19 @@ impl<'a> Draft<'a> {
             skills,
             prefer,
             offer_ms,
+            purpose,
             reason,
         });
     }
 
     /// Asks a desk for a place.
-    pub(super) fn offer(
-        &mut self,
-        agent: crate::model::AgentId,
-        desk: LogId,
-        kind: OfferKind,
-        offer_ms: u64,
-    ) {
+    pub(super) fn offer(&mut self, agent: AgentId, desk: LogId, kind: OfferKind, offer_ms: u64) {
         let Some((tenant, media)) = self.state.about().map(|about| (about.tenant, about.media)) else {
             return;
         };
         let offer = OfferId(self.fresh());
         let deadline = self.now.plus(offer_ms);
-        let reservation = crate::model::Reservation {
+        let reservation = Reservation {
             session: self.log,
             offer,
             media,
@@ -207,8 +214,36 @@ impl<'a> Draft<'a> {
         );
     }
 
-    /// Takes somebody out and frees their place at their desk.
+    /// Takes back what a participant had asked of others.
+    fn withdraw_asks_of(&mut self, participant: ParticipantId) {
+        if self.state.offer.as_ref().and_then(|offer| asker(&offer.kind)) == Some(participant) {
+            self.end_offer(OfferOutcome::Withdrawn);
+        }
+        if self.state.seek.as_ref().and_then(|seek| asker(&seek.purpose)) == Some(participant) {
+            self.note(SessionEvent::Unqueued);
+        }
+    }
+
+    /// Takes somebody out and frees their place at their desk. With the last holder go the advisers and what was asked.
     pub(super) fn take_out(&mut self, participant: ParticipantId, reason: LeaveReason) {
+        self.withdraw_asks_of(participant);
+        let held_before = self.state.phase == Phase::Active;
+        self.take_out_alone(participant, reason);
+        if held_before && self.state.phase == Phase::Parked {
+            let advisers: Vec<ParticipantId> = self
+                .state
+                .participants
+                .iter()
+                .filter(|known| known.present && known.role == Role::Agent)
+                .map(|known| known.id)
+                .collect();
+            for adviser in advisers {
+                self.take_out_alone(adviser, LeaveReason::Removed);
+            }
+        }
+    }
+
+    fn take_out_alone(&mut self, participant: ParticipantId, reason: LeaveReason) {
         let held = self
             .state
             .places
@@ -243,136 +278,33 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Ends the session: the closing line, everybody out, then the end.
-    pub(super) fn close(&mut self, reason: crate::model::CloseReason) {
+    /// Ends the session: everybody but the customer out, the closing line as the last thing said, then the end.
+    pub(super) fn close(&mut self, reason: CloseReason) {
         self.end_offer(OfferOutcome::Withdrawn);
-        let closing = self
-            .state
-            .about()
-            .map(|about| about.terms.closing_text.clone())
-            .unwrap_or_default();
-        self.service_line(&closing);
         let present: Vec<ParticipantId> = self
             .state
             .participants
             .iter()
-            .filter(|known| known.present)
+            .filter(|known| known.present && known.role != Role::Customer)
             .map(|known| known.id)
             .collect();
         for participant in present {
-            self.take_out(participant, LeaveReason::Closed);
+            self.take_out_alone(participant, LeaveReason::Closed);
         }
+        let terms = self.state.about().map(|about| &about.terms);
+        let closing = terms.map(|terms| match reason {
+            CloseReason::Idle if !terms.idle_close_text.is_empty() => terms.idle_close_text.clone(),
+            _ => terms.closing_text.clone(),
+        });
+        self.service_line(&closing.unwrap_or_default());
         self.note(SessionEvent::Closed { reason });
     }
+}
 
-    /// What follows from all of it together.
-    pub(super) fn finish(mut self) -> Decision<SessionEvent, SessionReply> {
-        self.match_tables();
-        let timers = [
-            (
-                SessionTimer::Offer,
-                offer_due(self.before),
-                offer_due(&self.state),
-            ),
-            (
-                SessionTimer::Idle,
-                self.before.silence_due(),
-                self.state.silence_due(),
-            ),
-        ];
-        let timers = timers
-            .into_iter()
-            .filter(|(_, before, after)| before != after)
-            .map(|(timer, _, after)| (timer as u16, after))
-            .collect();
-        let opened = self.before.about.is_none() && self.state.about.is_some();
-        let closed = !self.before.is_closed() && self.state.is_closed();
-        let live = self.state.about().is_some_and(|about| !about.asynchronous);
-        let alive = if closed {
-            Some(false)
-        } else if opened || lost(self.before) != lost(&self.state) {
-            // Of a customer who may sleep for days nothing is awaited until they are heard again.
-            Some(live || !lost(&self.state))
-        } else {
-            None
-        };
-        self.reply.n = self.top;
-        Decision {
-            records: self.records,
-            effects: self.effects,
-            timers,
-            marks: Marks {
-                opens: opened,
-                closes: closed,
-                alive,
-            },
-            reply: self.reply,
-        }
+/// Who asked for it.
+fn asker(kind: &OfferKind) -> Option<ParticipantId> {
+    match kind {
+        OfferKind::Lead => None,
+        OfferKind::Transfer { by } | OfferKind::Invite { by } | OfferKind::Consult { by } => Some(*by),
     }
-
-    /// Keeps the matching tables in step. The number that orders the writes is that of the last record.
-    fn match_tables(&mut self) {
-        let Some(tenant) = self.state.about().map(|about| about.tenant) else {
-            return;
-        };
-        let (before, after) = (in_tables(self.before), in_tables(&self.state));
-        let op = match (before, after) {
-            (before, Some(after))
-                if before.as_ref() != Some(&after) || self.before.phase != self.state.phase =>
-            {
-                MatchOp::Wait(WaitingSession {
-                    session: self.log,
-                    n: self.top,
-                    ..after
-                })
-            }
-            (_, Some(_)) => return,
-            (before, None) => {
-                let waited = before.is_some() || matches!(self.before.phase, Phase::Waiting { .. });
-                if !waited || self.records.is_empty() {
-                    return;
-                }
-                let assigned = self.state.phase == Phase::Active;
-                // While its offer stands it is out of the tables already.
-                if before.is_none() && !assigned && matches!(self.state.phase, Phase::Waiting { .. }) {
-                    return;
-                }
-                MatchOp::Unwait {
-                    session: self.log,
-                    n: self.top,
-                    assigned,
-                }
-            }
-        };
-        self.effects.push(Effect::Match { tenant, op });
-    }
-}
-
-fn lost(session: &Session) -> bool {
-    session
-        .participants
-        .customer()
-        .is_some_and(|customer| customer.lost)
-}
-
-fn offer_due(session: &Session) -> Option<Millis> {
-    session.offer.as_ref().map(|offer| offer.deadline)
-}
-
-/// How the session stands in the matching tables: only while it waits and asks nobody.
-fn in_tables(session: &Session) -> Option<WaitingSession> {
-    let (Phase::Waiting { place, since, prefer }, None) = (&session.phase, &session.offer) else {
-        return None;
-    };
-    Some(WaitingSession {
-        session: LogId::from_bytes([0; 16]),
-        n: 0,
-        queue: place.queue.clone(),
-        media: session.about()?.media,
-        priority: place.priority,
-        since: *since,
-        skills: place.skills.clone(),
-        prefer: *prefer,
-        avoid: session.avoid.clone(),
-    })
 }

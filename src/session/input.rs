@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::model::{
     AgentId, Crossing, LogId, Media, MediaId, MessageKind, Millis, ParticipantId, SupervisionMode, TenantId,
-    TransportId, UserDataChange, Visibility,
+    Terms, TransportId, UserDataChange, Visibility,
 };
 
 /// A question to a session.
@@ -59,6 +59,8 @@ pub enum SessionInput {
         /// What the customer reads.
         text: String,
     },
+    /// A bot, a strategy or a connection acts.
+    Service(ServiceAct),
     /// One of the session's deadlines has come.
     Timer {
         /// Which.
@@ -116,29 +118,36 @@ pub struct Place {
     pub offer_ms: u64,
 }
 
-/// What holds for the whole life of a session; written down when it opens, so that every node goes by the same.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(default)]
-pub struct Terms {
-    /// Silence after which a live chat is told that it will close, milliseconds.
-    pub idle_alert_ms: u64,
-    /// From there to the close, milliseconds.
-    pub idle_close_ms: u64,
-    /// What the customer is told then, in their language; empty says nothing.
-    pub idle_text: String,
-    /// What the customer is told when the session ends; empty says nothing.
-    pub closing_text: String,
-}
-
-impl Default for Terms {
-    fn default() -> Self {
-        Self {
-            idle_alert_ms: 255_000,
-            idle_close_ms: 45_000,
-            idle_text: String::new(),
-            closing_text: String::new(),
-        }
-    }
+/// What the service's own side does in a session.
+#[derive(Debug, Clone)]
+pub enum ServiceAct {
+    /// Says something.
+    Say {
+        /// A bot by its name, in the session from its first words on; `None`: the service itself.
+        bot: Option<String>,
+        /// What it is.
+        kind: MessageKind,
+        /// The words or the address.
+        text: String,
+        /// Who may see it.
+        visibility: Visibility,
+    },
+    /// Changes attached data.
+    Data {
+        /// How.
+        change: UserDataChange,
+        /// Members; of a deletion only the keys count.
+        data: Map<String, Value>,
+    },
+    /// Lets a session that no agent holds wait in a queue.
+    Route {
+        /// Which.
+        place: Place,
+        /// The desk preferred while ready.
+        prefer: Option<LogId>,
+    },
+    /// Ends it.
+    Close,
 }
 
 /// A file whose bytes are stored.
@@ -269,7 +278,7 @@ pub enum Target {
         /// Their desk.
         desk: LogId,
     },
-    /// Whoever serves a queue; a transfer only.
+    /// Whoever serves a queue. A transfer leaves the session waiting there; others wait beside the conversation.
     Queue(Place),
 }
 

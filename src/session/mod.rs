@@ -8,22 +8,27 @@
 
 mod agent;
 mod apply;
+mod bounds;
 mod customer;
 mod decide;
 pub mod desk;
 mod draft;
+mod follow;
 mod input;
 mod offers;
 mod outcome;
 mod participants;
+mod service;
 mod silence;
 mod state;
 mod visibility;
 
+pub use crate::model::Terms;
 pub use desk::{Desk, DeskAct, DeskInput, DeskProfile, DeskRejection, DeskReply, DeskTimer};
 pub use draft::Circumstances;
 pub use input::{
-    AfterLeave, AgentAct, AgentCommand, File, Open, Place, Purpose, SessionInput, SessionTimer, Target, Terms,
+    AfterLeave, AgentAct, AgentCommand, File, Open, Place, Purpose, ServiceAct, SessionInput, SessionTimer,
+    Target,
 };
 pub use outcome::{Decision, Marks, Rejection, SessionReply};
 pub use participants::{Participant, Participants};

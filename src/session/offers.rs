@@ -3,8 +3,8 @@
 //! finds another offer standing, or none, and is answered with what is true.
 
 use crate::model::{
-    Body, Crossing, FreedReason, LeaveReason, LogId, OfferId, OfferKind, OfferOutcome, ParticipantId,
-    QueueReason, Role, SessionEvent, Visibility,
+    AgentId, Body, Crossing, FreedReason, LeaveReason, LogId, OfferId, OfferKind, OfferOutcome,
+    ParticipantId, QueueReason, Role, SessionEvent, Visibility,
 };
 
 use super::draft::Draft;
@@ -14,13 +14,23 @@ use super::state::{Offer, Phase};
 
 type Ruled = Result<(), Rejection>;
 
-/// Routing found a desk for a session that waits.
-pub(super) fn matched(draft: &mut Draft<'_>, desk: LogId, agent: &crate::model::AgentId) -> Ruled {
-    let (Phase::Waiting { place, .. }, None) = (&draft.state.phase, &draft.state.offer) else {
+/// Routing found a desk for a session that waits, or that looks for somebody beside the conversation.
+pub(super) fn matched(draft: &mut Draft<'_>, desk: LogId, agent: &AgentId) -> Ruled {
+    if draft.state.offer.is_some() {
         return Err(Rejection::Stale);
+    }
+    let present = draft.state.participants.of_agent(agent);
+    if draft.state.seek.is_some() && present.is_some_and(|present| present.role == Role::Agent) {
+        // Nobody but those who are here already: what was asked for is not to be had.
+        draft.note(SessionEvent::Unqueued);
+        return Ok(());
+    }
+    let (kind, offer_ms) = match (&draft.state.phase, &draft.state.seek) {
+        (Phase::Waiting { place, .. }, _) => (OfferKind::Lead, place.offer_ms),
+        (Phase::Active, Some(seek)) => (seek.purpose.clone(), seek.place.offer_ms),
+        _ => return Err(Rejection::Stale),
     };
-    let offer_ms = place.offer_ms;
-    draft.offer(agent.clone(), desk, OfferKind::Lead, offer_ms);
+    draft.offer(agent.clone(), desk, kind, offer_ms);
     Ok(())
 }
 
@@ -52,6 +62,11 @@ pub(super) fn reject(draft: &mut Draft<'_>, command: &AgentCommand) -> Ruled {
 /// The agent is in.
 fn take(draft: &mut Draft<'_>, offer: &Offer, name: &str) -> Ruled {
     let participant = ParticipantId(draft.fresh());
+    let before = draft
+        .state
+        .participants
+        .of_agent(&offer.agent)
+        .map(|known| known.id);
     draft.note(SessionEvent::Accepted {
         offer: offer.id,
         participant,
@@ -76,6 +91,10 @@ fn take(draft: &mut Draft<'_>, offer: &Offer, name: &str) -> Ruled {
             participant,
         },
     );
+    // A supervisor who watched, or an adviser, is an agent like any other from here on: nobody is in it twice.
+    if let Some(before) = before {
+        draft.take_out(before, LeaveReason::Left);
+    }
     if let OfferKind::Transfer { by } = offer.kind {
         draft.take_out(by, LeaveReason::Transferred);
     }
@@ -165,10 +184,9 @@ fn agent_lost(draft: &mut Draft<'_>, participant: ParticipantId) -> Ruled {
         .find(|held| held.participant == participant)
         .map(|held| held.desk);
     draft.take_out(known.id, LeaveReason::Lost);
-    let alone = draft.state.phase == Phase::Parked && known.role == Role::Agent;
+    let held = known.role == Role::Agent && known.visibility == Visibility::All;
+    let alone = held && draft.state.phase == Phase::Parked;
     if let (true, Some(home)) = (alone, draft.state.home.clone()) {
-        // A question this agent had asked falls with them.
-        draft.end_offer(OfferOutcome::Withdrawn);
         let prefer = draft.state.last_desk.filter(|desk| Some(*desk) != lost_desk);
         draft.queue(home, prefer, QueueReason::AgentLost);
     }

@@ -31,7 +31,7 @@ pub struct Marks {
 /// What a session tells its asker.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SessionReply {
-    /// Number of the last record written, or the top when nothing was.
+    /// Number of the last record written, or the top when nothing was; of a repeat, of the first record written then.
     pub n: u64,
     /// The participant the asker is.
     pub participant: Option<ParticipantId>,

@@ -1,6 +1,6 @@
 //! What follows from time passing: offers that lapse, chats that fall silent, a place in the queue.
 
-use crate::model::{CloseReason, OfferOutcome, SessionEvent};
+use crate::model::{CloseReason, LeaveReason, OfferOutcome, ParticipantId, SessionEvent};
 
 use super::draft::Draft;
 use super::input::SessionTimer;
@@ -27,7 +27,9 @@ pub(super) fn timer(draft: &mut Draft<'_>, timer: SessionTimer) -> Ruled {
             if draft.state.silence_due().is_none_or(|due| due > draft.now) {
                 return Err(Rejection::Stale);
             }
+            let asynchronous = draft.state.about().is_some_and(|about| about.asynchronous);
             match draft.state.silence {
+                _ if asynchronous => sleep(draft),
                 Silence::Since(_) => {
                     let text = draft
                         .state
@@ -42,6 +44,19 @@ pub(super) fn timer(draft: &mut Draft<'_>, timer: SessionTimer) -> Ruled {
         }
     }
     Ok(())
+}
+
+/// A silent session of a customer who may come back days later frees its agents and waits for the customer.
+fn sleep(draft: &mut Draft<'_>) {
+    let holders: Vec<ParticipantId> = draft
+        .state
+        .participants
+        .holders()
+        .map(|holder| holder.id)
+        .collect();
+    for holder in holders {
+        draft.take_out(holder, LeaveReason::Left);
+    }
 }
 
 /// Positions that a customer is told only fall.

@@ -9,7 +9,8 @@
 //!  any ── Closed ──▶ Closed
 //! ```
 //!
-//! Beside the phase runs at most one offer: `Asked` (the desk is asked for a place) then `Shown` (the agent sees it).
+//! Beside the phase runs at most one offer: first the desk is asked for a place, then the agent sees it. While `Waiting` it is
+//! what the session waits for; while `Active` it is a question to a colleague, asked by name or looked for in a queue (`seek`).
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -19,14 +20,15 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::model::{
-    AgentId, CloseReason, LogId, Media, Millis, OfferId, OfferKind, ParticipantId, Role, TenantId, Visibility,
+    AgentId, CloseReason, LogId, Media, Millis, OfferId, OfferKind, ParticipantId, Role, TenantId, Terms,
+    Visibility,
 };
 
-use super::input::{Place, Terms};
+use super::input::Place;
 use super::participants::Participants;
 
 /// What every agent command remembers, so that a repeat is recognised; older ones are forgotten.
-pub(super) const COMMANDS_MAX: usize = 512;
+pub(super) const COMMANDS_MAX: usize = 256;
 
 /// A session up to some record.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -48,7 +50,9 @@ pub struct Session {
     /// The present holders' places: who, at which desk, under which offer.
     pub(super) places: Vec<Held>,
     pub(super) silence: Silence,
-    pub(super) commands: VecDeque<Uuid>,
+    /// Beside the conversation: somebody of a queue is looked for, to join or to advise.
+    pub(super) seek: Option<Seek>,
+    pub(super) commands: Arc<VecDeque<Executed>>,
     pub(super) files: u32,
     /// v3 index bases: (last number both histories share, base).
     pub(super) bases: Vec<(u64, u32)>,
@@ -120,6 +124,24 @@ pub struct Offer {
     pub shown: bool,
     /// The agent's display name, once their desk has said it.
     pub name: String,
+}
+
+/// Who is looked for beside the conversation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Seek {
+    pub(super) place: Place,
+    pub(super) since: Millis,
+    pub(super) purpose: OfferKind,
+}
+
+/// A command that was carried out, with what a repeat is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Executed {
+    pub(super) command: Uuid,
+    /// Number of its first record.
+    pub(super) n: u64,
+    /// Whom it brought in.
+    pub(super) participant: Option<ParticipantId>,
 }
 
 /// An agent's hold on the session.
@@ -219,16 +241,37 @@ impl Session {
         matches!(self.phase, Phase::Closed { .. })
     }
 
-    /// When its silence has a consequence: only live chats in which somebody is talked to go silent.
+    /// When its silence has a consequence. One that waits is not silent: it is spoken to. An asynchronous one that no agent
+    /// holds may sleep.
     pub(super) fn silence_due(&self) -> Option<Millis> {
         let about = self.about()?;
-        if about.asynchronous || self.phase != Phase::Active {
+        let Terms {
+            idle_alert_ms: alert_ms,
+            idle_close_ms: close_ms,
+            ..
+        } = about.terms;
+        let counts = match self.phase {
+            Phase::Active => true,
+            Phase::Parked => !about.asynchronous,
+            Phase::Waiting { .. } | Phase::Closed { .. } => false,
+        };
+        if alert_ms == 0 || !counts {
             return None;
         }
         Some(match self.silence {
-            Silence::Since(since) => since.plus(about.terms.idle_alert_ms),
-            Silence::Alerted(at) => at.plus(about.terms.idle_close_ms),
+            // Nobody asynchronous is told that they are silent: they may answer tomorrow.
+            Silence::Since(since) if about.asynchronous => since.plus(alert_ms).plus(close_ms),
+            Silence::Since(since) => since.plus(alert_ms),
+            Silence::Alerted(at) => at.plus(close_ms),
         })
+    }
+
+    /// A command that was carried out before.
+    pub(super) fn executed(&self, command: Uuid) -> Option<Executed> {
+        self.commands
+            .iter()
+            .find(|executed| executed.command == command)
+            .copied()
     }
 
     /// Whether an agent is in it in any part, and sees this much.

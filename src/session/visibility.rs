@@ -1,6 +1,8 @@
 //! Who may see a record: the one place where that is decided, for every reader.
+//!
+//! The answer to one record never changes: who is told of a participant is settled when they join, for the whole stay.
 
-use crate::model::{ParticipantId, Record, SessionEvent, SupervisionMode, Visibility};
+use crate::model::{ParticipantId, Record, SessionEvent, Visibility};
 
 use super::participants::Participants;
 use super::state::Session;
@@ -28,11 +30,9 @@ fn visible(session: &Session, record: &Record<SessionEvent>, sight: Visibility) 
         | SessionEvent::Renamed { participant }
         | SessionEvent::Lost { participant }
         | SessionEvent::Returned { participant } => reaches(seen(people, *participant), sight),
-        // A supervisor who begins to speak to everybody joins in everybody's eyes.
-        SessionEvent::Supervision { mode, .. } => {
-            *mode == SupervisionMode::BargeIn || sight == Visibility::Supervisor
-        }
-        SessionEvent::Closed { .. } | SessionEvent::Recovered { .. } => true,
+        SessionEvent::Recovered { visibility, .. } => reaches(*visibility, sight),
+        SessionEvent::Supervision { .. } => sight == Visibility::Supervisor,
+        SessionEvent::Closed { .. } => true,
         SessionEvent::Opened { .. }
         | SessionEvent::UserData { .. }
         | SessionEvent::Queued { .. }
@@ -45,7 +45,8 @@ fn visible(session: &Session, record: &Record<SessionEvent>, sight: Visibility) 
         | SessionEvent::Noted { .. }
         | SessionEvent::IdleAlerted
         | SessionEvent::Snapshot
-        | SessionEvent::Rollback { .. } => sight != Visibility::All,
+        | SessionEvent::Rollback { .. }
+        | SessionEvent::Passed => sight != Visibility::All,
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::log::{Index, NewRecord, StoredBody, StoredRecord, TimerChange};
-use crate::model::{Body, Crossing, DeskEvent, Millis, Record, SessionEvent};
+use crate::model::{Body, Crossing, DeskEvent, Kinds, Millis, Record, SessionEvent};
 use crate::protocol::entry;
 use crate::session::{
     Circumstances, Decision, Desk, DeskInput, DeskRejection, DeskReply, DeskTimer, Rejection, Session,
@@ -245,7 +245,7 @@ fn step<M: Machine>(
     }
 }
 
-fn encode<E: Serialize>(record: &Record<E>, snapshot: bool) -> NewRecord {
+fn encode<E: Kinds + Serialize>(record: &Record<E>, snapshot: bool) -> NewRecord {
     let entry::Stored {
         envelope,
         body,
@@ -259,7 +259,7 @@ fn encode<E: Serialize>(record: &Record<E>, snapshot: bool) -> NewRecord {
     }
 }
 
-fn decode<E: DeserializeOwned>(stored: &StoredRecord) -> Result<Record<E>, String> {
+fn decode<E: Kinds + DeserializeOwned>(stored: &StoredRecord) -> Result<Record<E>, String> {
     let body = match &stored.body {
         StoredBody::None => Body::None,
         StoredBody::Present(bytes) => Body::Present(bytes.clone()),

@@ -88,9 +88,9 @@ pub(super) fn message(session: &Session, n: u64, record: &Record<SessionEvent>) 
             text,
             ..said((*kind).into(), *from, *visibility)
         },
-        SessionEvent::Recovered { from } => Message {
+        SessionEvent::Recovered { from, visibility } => Message {
             text,
-            ..said(MessageType::Text, *from, Visibility::Agent)
+            ..said(MessageType::Text, *from, *visibility)
         },
         SessionEvent::File {
             id,

@@ -25,7 +25,8 @@ pub(super) const fn of_session(event: &SessionEvent) -> Telling {
         SessionEvent::Opened { .. }
         | SessionEvent::Snapshot
         | SessionEvent::IdleAlerted
-        | SessionEvent::PositionTold { .. } => Hidden,
+        | SessionEvent::PositionTold { .. }
+        | SessionEvent::Passed => Hidden,
         SessionEvent::Message { .. } | SessionEvent::File { .. } | SessionEvent::Recovered { .. } => Message,
         SessionEvent::Joined { .. } => ChangeWithLine(ParticipantsUpdated, "joined"),
         SessionEvent::Left { .. } => ChangeWithLine(ParticipantsUpdated, "left"),
@@ -65,6 +66,7 @@ pub(super) const fn of_desk(event: &DeskEvent) -> bool {
         | DeskEvent::Connected { .. }
         | DeskEvent::Refused { .. }
         | DeskEvent::Asked
-        | DeskEvent::Snapshot => false,
+        | DeskEvent::Snapshot
+        | DeskEvent::Passed => false,
     }
 }

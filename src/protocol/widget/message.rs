@@ -72,7 +72,7 @@ pub fn message(index: Index, record: &Record<SessionEvent>, cast: &impl Cast) ->
             From::of(Some(*participant), cast),
             Spoken::None,
         ),
-        SessionEvent::Recovered { from } => ("Text", From::of(*from, cast), Spoken::Text(text)),
+        SessionEvent::Recovered { from, .. } => ("Text", From::of(*from, cast), Spoken::Text(text)),
         _ => return None,
     };
     Some(write(&Message {

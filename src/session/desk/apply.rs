@@ -1,20 +1,21 @@
 //! Records into state. Total: any record in any state.
 
-use crate::model::{ChannelState, DeskEvent, Record};
+use std::sync::Arc;
+
+use crate::model::{ChannelState, DeskEvent, FreedReason, Record};
 
 use super::input::DeskProfile;
-use super::state::{ASK_AGAIN_MS, COMMANDS_MAX, Desk, Place, Stage};
+use super::state::{ASK_AGAIN_MS, COMMANDS_MAX, Desk, Executed, Place, REST_MS, Stage};
 
 impl Desk {
     /// Takes the record with number `n` into the state.
-    pub fn apply(&mut self, _n: u64, record: &Record<DeskEvent>) {
-        if let Some(cause) = record.cause {
-            if !self.commands.contains(&cause) {
-                self.commands.push_back(cause);
+    pub fn apply(&mut self, n: u64, record: &Record<DeskEvent>) {
+        if let Some(command) = record.cause.filter(|command| self.executed(*command).is_none()) {
+            let commands = Arc::make_mut(&mut self.commands);
+            if commands.len() >= COMMANDS_MAX {
+                commands.pop_front();
             }
-            if self.commands.len() > COMMANDS_MAX {
-                self.commands.pop_front();
-            }
+            commands.push_back(Executed { command, n });
         }
         match &record.event {
             DeskEvent::Opened { tenant, agent } => {
@@ -55,6 +56,7 @@ impl Desk {
                     }
                     known.clone_from(state);
                 }
+                self.resting.retain(|(of, _)| of != media);
             }
             DeskEvent::AutoAccept { on } => self.auto_accept = *on,
             DeskEvent::Reserved(reservation) => self.places.push(Place {
@@ -63,6 +65,7 @@ impl Desk {
                 media: reservation.media,
                 stage: Stage::Reserved {
                     ask_at: reservation.deadline.max(record.at).plus(ASK_AGAIN_MS),
+                    asks: 0,
                 },
             }),
             DeskEvent::Refused { .. } => {}
@@ -82,14 +85,26 @@ impl Desk {
                     };
                 }
             }
-            DeskEvent::Freed { session, offer, .. } => {
-                self.places
-                    .retain(|place| place.session != *session || place.offer != *offer);
+            DeskEvent::Freed {
+                session,
+                offer,
+                reason,
+            } => {
+                let of = |place: &Place| place.session == *session && place.offer == *offer;
+                if let Some(at) = self.places.iter().position(of) {
+                    let Place { media, .. } = self.places.remove(at);
+                    if *reason == FreedReason::Rejected && !self.is_resting(media) {
+                        self.resting.push((media, record.at.plus(REST_MS)));
+                    }
+                }
             }
             DeskEvent::Asked => {
                 for place in &mut self.places {
-                    if let Stage::Reserved { ask_at } = &mut place.stage {
-                        *ask_at = (*ask_at).max(record.at.plus(ASK_AGAIN_MS));
+                    if let Stage::Reserved { ask_at, asks } = &mut place.stage
+                        && *ask_at <= record.at
+                    {
+                        *ask_at = record.at.plus(ASK_AGAIN_MS);
+                        *asks = asks.saturating_add(1);
                     }
                 }
             }
@@ -105,7 +120,7 @@ impl Desk {
                     *state = ChannelState::NotReady { reason: None };
                 }
             }
-            DeskEvent::Snapshot | DeskEvent::Rollback { .. } => {}
+            DeskEvent::Snapshot | DeskEvent::Rollback { .. } | DeskEvent::Passed => {}
         }
     }
 }

@@ -8,9 +8,12 @@ use super::super::draft::Circumstances;
 use super::super::outcome::Decision;
 use super::draft::Draft;
 use super::input::{DeskAct, DeskInput, DeskProfile, DeskRejection, DeskReply, DeskTimer};
-use super::state::{Desk, Stage};
+use super::state::{ASKS_MAX, Desk, Place, Stage};
 
 type Ruled = Result<(), DeskRejection>;
+
+/// Why a medium is not ready whose agent let an offer lapse.
+const NO_ANSWER: &str = "no answer";
 
 impl Desk {
     /// Decides; changes nothing.
@@ -27,8 +30,9 @@ impl Desk {
             _ => None,
         };
         let mut draft = Draft::new(self, &circumstances, cause);
-        if cause.is_some_and(|cause| self.commands.contains(&cause)) {
+        if let Some(executed) = cause.and_then(|cause| self.executed(cause)) {
             draft.reply.repeated = true;
+            draft.reply.n = executed.n;
             return Ok(draft.finish());
         }
         let founds = matches!(
@@ -205,7 +209,11 @@ fn reserve(draft: &mut Draft<'_>, reservation: &Reservation) {
     let open = draft.state.lost.is_none() && draft.state.free(media) > 0 && deadline > draft.now;
     // Asked by name, an agent who is not ready may be asked all the same; one who has left may not.
     let asked_by_name = reservation.kind != crate::model::OfferKind::Lead;
-    let ready = draft.state.is_ready(media) || (asked_by_name && works(draft, media));
+    let ready = if asked_by_name {
+        works(draft, media)
+    } else {
+        draft.state.is_ready(media) && !draft.state.is_resting(media)
+    };
     if open && ready {
         draft.note(DeskEvent::Reserved(reservation.clone()));
         draft.tell(session, reserved);
@@ -224,17 +232,21 @@ fn works(draft: &Draft<'_>, media: Media) -> bool {
 }
 
 fn free(draft: &mut Draft<'_>, session: LogId, offer: OfferId, reason: FreedReason) {
-    if draft
-        .state
-        .places
-        .iter()
-        .any(|place| place.offer == offer && place.session == session)
-    {
-        draft.note(DeskEvent::Freed {
-            session,
-            offer,
-            reason,
-        });
+    let of = |place: &&Place| place.offer == offer && place.session == session;
+    let Some(media) = draft.state.places.iter().find(of).map(|place| place.media) else {
+        return;
+    };
+    draft.note(DeskEvent::Freed {
+        session,
+        offer,
+        reason,
+    });
+    // Who does not answer is not there: no further offers until they say so, or the same one would come back at once.
+    if reason == FreedReason::TimedOut && draft.state.is_ready(media) {
+        let state = ChannelState::NotReady {
+            reason: Some(NO_ANSWER.to_owned()),
+        };
+        draft.note(DeskEvent::Channel { media, state });
     }
 }
 
@@ -253,8 +265,31 @@ fn timed(draft: &mut Draft<'_>, timer: DeskTimer) -> Ruled {
             }
             give_up(draft);
         }
+        DeskTimer::Rest => {
+            if draft.state.rest_due().is_none_or(|due| due > draft.now) {
+                return Err(DeskRejection::Stale);
+            }
+            rested(draft);
+        }
     }
     Ok(())
+}
+
+/// Says again how the media stand that have rested, which ends their rest.
+fn rested(draft: &mut Draft<'_>) {
+    let now = draft.now;
+    let over: Vec<Media> = draft
+        .state
+        .resting
+        .iter()
+        .filter(|(_, until)| *until <= now)
+        .map(|(media, _)| *media)
+        .collect();
+    for media in over {
+        let state = draft.state.channels().find(|(of, _)| *of == media);
+        let state = state.map_or(ChannelState::LoggedOut, |(_, state)| state.clone());
+        draft.note(DeskEvent::Channel { media, state });
+    }
 }
 
 /// Asks the sessions of overdue reservations what became of them.
@@ -266,10 +301,14 @@ fn ask(draft: &mut Draft<'_>) {
         .clone()
         .into_iter()
         .filter(|place| match place.stage {
-            Stage::Reserved { ask_at } => ask_at <= now,
+            Stage::Reserved { ask_at, .. } => ask_at <= now,
             Stage::Taken { .. } => false,
         });
-    for place in overdue {
+    for place in overdue.collect::<Vec<_>>() {
+        if matches!(place.stage, Stage::Reserved { asks, .. } if asks >= ASKS_MAX) {
+            free(draft, place.session, place.offer, FreedReason::Lost);
+            continue;
+        }
         draft.tell(
             place.session,
             Crossing::Ask {

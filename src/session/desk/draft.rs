@@ -64,6 +64,7 @@ impl<'a> Draft<'a> {
                 self.state.reservation_due(),
             ),
             (DeskTimer::Grace, self.before.grace_due(), self.state.grace_due()),
+            (DeskTimer::Rest, self.before.rest_due(), self.state.rest_due()),
         ];
         let timers = timers
             .into_iter()
@@ -73,7 +74,9 @@ impl<'a> Draft<'a> {
         let connected = self.state.conn != self.before.conn;
         let alive =
             (connected || self.before.is_lost() != self.state.is_lost()).then(|| !self.state.is_lost());
-        self.reply.n = self.top;
+        if !self.reply.repeated {
+            self.reply.n = self.top;
+        }
         Decision {
             records: self.records,
             effects: self.effects,
@@ -93,17 +96,15 @@ impl<'a> Draft<'a> {
             return;
         };
         let (before, after) = (self.before.in_tables(), self.state.in_tables());
-        let op = match (before, after) {
-            (before, Some(after)) if before.as_ref() != Some(&after) => MatchOp::Ready(ReadyDesk {
-                desk: self.log,
-                n: self.top,
-                ..after
-            }),
-            (Some(_), None) => MatchOp::Unready {
-                desk: self.log,
-                n: self.top,
-            },
-            _ => return,
+        // A desk that refuses what the tables sent it corrects them.
+        let refused = |record: &Record<DeskEvent>| matches!(record.event, DeskEvent::Refused { .. });
+        if before == after && !self.records.iter().any(refused) {
+            return;
+        }
+        let (desk, n) = (self.log, self.top);
+        let op = match after {
+            Some(after) => MatchOp::Ready(ReadyDesk { desk, n, ..after }),
+            None => MatchOp::Unready { desk, n },
         };
         self.effects.push(Effect::Match { tenant, op });
     }

@@ -77,6 +77,8 @@ pub enum DeskTimer {
     Reservation = 1,
     /// The agent is lost for longer than the grace.
     Grace = 2,
+    /// A medium has rested from an offer that was rejected.
+    Rest = 3,
 }
 
 impl DeskTimer {
@@ -86,6 +88,7 @@ impl DeskTimer {
         match number {
             1 => Some(Self::Reservation),
             2 => Some(Self::Grace),
+            3 => Some(Self::Rest),
             _ => None,
         }
     }

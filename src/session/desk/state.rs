@@ -1,6 +1,7 @@
 //! The state of a desk: a function of its records.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -16,7 +17,11 @@ pub(super) const GRACE_MS: u64 = 60_000;
 /// How long after a reservation's deadline the desk asks the session again.
 pub(super) const ASK_AGAIN_MS: u64 = 5_000;
 /// Executed commands remembered.
-pub(super) const COMMANDS_MAX: usize = 512;
+pub(super) const COMMANDS_MAX: usize = 256;
+/// How long an agent who rejected an offer is left in peace, so that a session nobody else may take does not come straight back.
+pub(super) const REST_MS: u64 = 5_000;
+/// So many unanswered questions about a reservation mean that there is no such session any more.
+pub(super) const ASKS_MAX: u8 = 24;
 
 /// A desk up to some record.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -32,7 +37,17 @@ pub struct Desk {
     pub(super) lost: Option<Millis>,
     /// Since when the agent has had no new session.
     pub(super) idle_since: Millis,
-    pub(super) commands: VecDeque<Uuid>,
+    /// Media that take no offers from routing until then: the agent has just said no.
+    pub(super) resting: Vec<(Media, Millis)>,
+    pub(super) commands: Arc<VecDeque<Executed>>,
+}
+
+/// A command that was carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Executed {
+    pub(super) command: Uuid,
+    /// Number of its first record.
+    pub(super) n: u64,
 }
 
 /// One place of the desk's capacity in use.
@@ -55,6 +70,8 @@ pub enum Stage {
     Reserved {
         /// When the session is asked what became of it.
         ask_at: Millis,
+        /// How often it has been asked.
+        asks: u8,
     },
     /// The agent is in the session.
     Taken {
@@ -149,7 +166,7 @@ impl Desk {
         let ready = self
             .channels
             .iter()
-            .filter(|(_, state)| *state == ChannelState::Ready);
+            .filter(|(media, state)| *state == ChannelState::Ready && !self.is_resting(*media));
         let free: Vec<(Media, u16)> = ready.map(|(media, _)| (*media, self.free(*media))).collect();
         free.iter().any(|(_, places)| *places > 0).then(|| ReadyDesk {
             desk: LogId::from_bytes([0; 16]),
@@ -165,15 +182,37 @@ impl Desk {
     /// When the oldest reservation must be asked about.
     pub(super) fn reservation_due(&self) -> Option<Millis> {
         let due = self.places.iter().filter_map(|place| match place.stage {
-            Stage::Reserved { ask_at } => Some(ask_at),
+            Stage::Reserved { ask_at, .. } => Some(ask_at),
             Stage::Taken { .. } => None,
         });
         due.min()
     }
 
-    /// When the grace of a lost agent ends; nothing waits for it at an empty desk.
+    /// When the grace of a lost agent ends. A desk that holds nothing and takes nothing has nothing to give up; a reservation
+    /// is the session's to decide.
     pub(super) fn grace_due(&self) -> Option<Millis> {
-        let holds = !self.places.is_empty() || !self.watching.is_empty();
+        let taken = |place: &Place| matches!(place.stage, Stage::Taken { .. });
+        let takes = |(_, state): &(Media, ChannelState)| *state == ChannelState::Ready;
+        let holds =
+            self.places.iter().any(taken) || !self.watching.is_empty() || self.channels.iter().any(takes);
         self.lost.filter(|_| holds).map(|lost| lost.plus(GRACE_MS))
+    }
+
+    /// Whether the agent has just said no to an offer of this medium.
+    pub(super) fn is_resting(&self, media: Media) -> bool {
+        self.resting.iter().any(|(of, _)| *of == media)
+    }
+
+    /// When the first medium has rested.
+    pub(super) fn rest_due(&self) -> Option<Millis> {
+        self.resting.iter().map(|(_, until)| *until).min()
+    }
+
+    /// A command that was carried out before.
+    pub(super) fn executed(&self, command: Uuid) -> Option<Executed> {
+        self.commands
+            .iter()
+            .find(|executed| executed.command == command)
+            .copied()
     }
 }

@@ -1,0 +1,38 @@
+//! What a tenant has settled for its sessions, as one session was opened with it.
+
+use serde::{Deserialize, Serialize};
+
+/// What holds for the whole life of a session. Written down when it opens, so that every node goes by the same whatever
+/// has been provisioned since. Durations in milliseconds; texts are in the customer's language, an empty one is not said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Terms {
+    /// Silence after which a held session is told that it will end; 0: never.
+    pub idle_alert_ms: u64,
+    /// From there to its end.
+    pub idle_close_ms: u64,
+    /// How long a customer who is no longer heard of keeps a held session; one that waits ends at once.
+    pub abandon_ms: u64,
+    /// Files a customer may send.
+    pub max_files: u32,
+    /// Said when the silence is noticed.
+    pub idle_text: String,
+    /// Said when the session ends because of it.
+    pub idle_close_text: String,
+    /// Said when the session ends otherwise.
+    pub closing_text: String,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            idle_alert_ms: 255_000,
+            idle_close_ms: 45_000,
+            abandon_ms: 180_000,
+            max_files: 100,
+            idle_text: String::new(),
+            idle_close_text: String::new(),
+            closing_text: String::new(),
+        }
+    }
+}
