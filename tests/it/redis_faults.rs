@@ -6,6 +6,7 @@
 mod given;
 mod outages;
 mod races;
+mod rollback;
 mod slots;
 mod tampering;
 mod watching;

@@ -11,8 +11,9 @@ pub(super) const MAX_NUMBER: u64 = (1 << 53) - 1;
 /// About 30 years: a log that is never forgotten, in numbers Redis can add to its clock.
 const MAX_EXPIRE_MS: u64 = 1_000_000_000_000;
 
-const BODY: u8 = 1;
-const SNAPSHOT: u8 = 2;
+/// Bits of a record's mark.
+pub(super) const BODY: u8 = 1;
+pub(super) const SNAPSHOT: u8 = 2;
 
 /// The arguments after nonce and identity.
 pub(super) fn append(append: &Append) -> Vec<Value> {

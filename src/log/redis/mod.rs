@@ -20,7 +20,10 @@ mod keys;
 mod library;
 mod link;
 mod options;
+mod publication;
 mod reply;
+mod ring;
+mod rollback;
 mod store;
 mod subscribe;
 

@@ -5,7 +5,6 @@ use bytes::{Buf as _, Bytes};
 use fred::interfaces::Resp3Frame;
 
 use crate::log::append::{Answer, StoredBody, StoredRecord};
-use crate::log::bounds::MAX_APPEND_BYTES;
 use crate::log::effects::{EffectId, Leased};
 use crate::log::error::LogError;
 use crate::log::store::{Page, Tail};
@@ -103,16 +102,19 @@ impl Items {
     }
 }
 
-/// What `append` answers.
-pub(super) fn answer(frame: Resp3Frame, log: LogId) -> Result<Answer, LogError> {
+/// What `append` answers, and of one that was written, what it continued.
+pub(super) fn answer(frame: Resp3Frame, log: LogId) -> Result<(Answer, Option<Position>), LogError> {
     let mut items = Items::of(frame, "append")?;
-    Ok(match &*items.text()? {
-        "A" => Answer::Appended {
-            log: items.log()?,
-            first: items.number()?,
-            top: items.position()?,
-            opened: items.number()? == 1,
-        },
+    let answer = match &*items.text()? {
+        "A" => {
+            let answer = Answer::Appended {
+                log: items.log()?,
+                first: items.number()?,
+                top: items.position()?,
+                opened: items.number()? == 1,
+            };
+            return Ok((answer, Some(items.position()?)));
+        }
         "K" => Answer::Repeat {
             log: items.log()?,
             first: items.number()?,
@@ -124,7 +126,8 @@ pub(super) fn answer(frame: Resp3Frame, log: LogId) -> Result<Answer, LogError> 
         },
         "C" => Answer::Closed,
         other => return Err(damaged(&format!("append of {log} answered {other}"))),
-    })
+    };
+    Ok((answer, None))
 }
 
 /// What `tail` answers: the first number, the hash before it, the records.
@@ -181,68 +184,6 @@ pub(super) fn leased(frame: Resp3Frame) -> Result<Vec<Leased>, LogError> {
     Ok(leased)
 }
 
-/// What watchers of a log are told.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Told {
-    /// What one append wrote.
-    Records(Vec<StoredRecord>),
-    /// Something that is not kept.
-    Signal(Bytes),
-}
-
-/// A signal as it is published.
-pub(super) fn signal(payload: &Bytes) -> Bytes {
-    [b"S", &payload[..]].concat().into()
-}
-
-/// What is published, `None` if it is not ours.
-pub(super) fn told(message: &[u8]) -> Option<Told> {
-    let (kind, mut rest) = message.split_first()?;
-    match kind {
-        b'S' => Some(Told::Signal(Bytes::copy_from_slice(rest))),
-        b'R' => {
-            let mut records = Vec::new();
-            while !rest.is_empty() {
-                records.push(told_record(&mut rest)?);
-            }
-            Some(Told::Records(records))
-        }
-        _ => None,
-    }
-}
-
-/// Number, hash, digest, envelope with its length, and 0, or 1 and the body with its length.
-fn told_record(rest: &mut &[u8]) -> Option<StoredRecord> {
-    let n = rest.try_get_u64().ok()?;
-    let hash = ChainHash(take(rest, 8)?.try_into().ok()?);
-    let digest = Digest(take(rest, 32)?.try_into().ok()?);
-    let envelope = Bytes::copy_from_slice(take_sized(rest)?);
-    let body = match rest.try_get_u8().ok()? {
-        0 => StoredBody::None,
-        1 => StoredBody::Present(Bytes::copy_from_slice(take_sized(rest)?)),
-        _ => return None,
-    };
-    Some(StoredRecord {
-        n,
-        hash,
-        digest,
-        envelope,
-        body,
-    })
-}
-
-fn take_sized<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let length = usize::try_from(rest.try_get_u32().ok()?).ok()?;
-    (length <= MAX_APPEND_BYTES).then_some(())?;
-    take(rest, length)
-}
-
-fn take<'a>(rest: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
-    let (taken, left) = rest.split_at_checked(length)?;
-    *rest = left;
-    Some(taken)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -284,21 +225,6 @@ mod tests {
             let _ = tail(frame.clone());
             let _ = page(frame.clone());
             let _ = leased(frame);
-        }
-
-        #[test]
-        fn no_publication_ends_the_process(message in prop::collection::vec(any::<u8>(), 0..256), records: bool) {
-            let mut message = message;
-            if records {
-                message.insert(0, b'R');
-            }
-            let _ = told(&message);
-        }
-
-        #[test]
-        fn a_signal_comes_back(payload in prop::collection::vec(any::<u8>(), 0..64)) {
-            let payload = Bytes::from(payload);
-            prop_assert_eq!(told(&signal(&payload)), Some(Told::Signal(payload)));
         }
     }
 }

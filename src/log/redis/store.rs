@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use fred::interfaces::Resp3Frame;
+use fred::interfaces::{EventInterface as _, Resp3Frame};
 use fred::types::Value;
 use futures_util::FutureExt as _;
 use futures_util::future::try_join_all;
@@ -29,7 +29,10 @@ use super::keys::Partition;
 use super::library::{self, Policy};
 use super::link::{self, Call, Link};
 use super::options::RedisOptions;
+use super::publication::{self, Written};
 use super::reply::{self, Items};
+use super::ring::Ring;
+use super::rollback::{self, Recent};
 use super::subscribe::{self, Subscriber};
 
 /// Signals on their way; more are dropped.
@@ -59,7 +62,14 @@ impl RedisStore {
         library::ensure(&client, policy).await?;
         let identity = identity::establish(&client, &partitions, Uuid::new_v4(), options.adopt).await?;
         let link = Arc::new(Link::new(client, partitions, identity.encode(), &options));
-        let subscriber = Subscriber::connect(&options, Arc::clone(&link)).await?;
+        let recent = Recent::new(Ring::new(options.ring));
+        let subscriber = Subscriber::connect(&options, Arc::clone(&link), Arc::clone(&recent)).await?;
+        let reconnects = link.client().reconnect_rx();
+        tokio::spawn(rollback::mind(
+            Arc::downgrade(&link),
+            Arc::clone(&recent),
+            reconnects,
+        ));
         tracing::info!(core, store = %identity.store, partitions = identity.partitions, "the session log is in redis");
         Ok(Rc::new(RedisCore {
             info: StoreInfo {
@@ -71,6 +81,7 @@ impl RedisStore {
             },
             link,
             subscriber,
+            recent,
             signals: Arc::default(),
         }))
     }
@@ -104,6 +115,7 @@ struct RedisCore {
     info: StoreInfo,
     link: Arc<Link>,
     subscriber: Arc<Subscriber>,
+    recent: Arc<Recent>,
     signals: Arc<AtomicUsize>,
 }
 
@@ -205,7 +217,11 @@ impl Log for RedisCore {
             let frame = self
                 .write("nexus_1_append", self.of(append.log), encode::append(&append))
                 .await?;
-            reply::answer(frame, append.log)
+            let (answer, before) = reply::answer(frame, append.log)?;
+            if let (Answer::Appended { log, opened, .. }, Some(before)) = (&answer, before) {
+                self.recent.keep(Written::new(append, *log, before, *opened));
+            }
+            Ok(answer)
         }
         .boxed_local()
     }
@@ -315,7 +331,7 @@ impl Log for RedisCore {
         tokio::spawn(async move {
             let partition = link.partition(link.number_of(log));
             let channel = partition.channel(log);
-            subscribe::publish(link.client(), partition, channel, reply::signal(&payload)).await;
+            subscribe::publish(link.client(), partition, channel, publication::signal(&payload)).await;
             signals.fetch_sub(1, Ordering::AcqRel);
         });
     }

@@ -32,7 +32,8 @@ use crate::model::LogId;
 use super::keys::{self, Partition};
 use super::link::{self, Link};
 use super::options::RedisOptions;
-use super::reply::{self, Told};
+use super::publication::{self, Told};
+use super::rollback::Recent;
 
 const BEAT: Duration = Duration::from_secs(1);
 /// Subscriptions asked for at once when all are made again.
@@ -48,6 +49,7 @@ pub(super) struct Subscriber {
     fanout: Fanout,
     subscriptions: Mutex<Subscriptions>,
     groups: Mutex<HashMap<u16, Group>>,
+    recent: Arc<Recent>,
 }
 
 /// What is lost together: a partition of a cluster, or all of a single server.
@@ -74,7 +76,11 @@ enum State {
 
 impl Subscriber {
     /// Connects and starts listening; ends with the last handle.
-    pub(super) async fn connect(options: &RedisOptions, link: Arc<Link>) -> Result<Arc<Self>, LogError> {
+    pub(super) async fn connect(
+        options: &RedisOptions,
+        link: Arc<Link>,
+        recent: Arc<Recent>,
+    ) -> Result<Arc<Self>, LogError> {
         let client = link::connect(options, 3).await?;
         let fanout = Fanout::new(options.partitions);
         let subscriber = Arc::new(Self {
@@ -85,6 +91,7 @@ impl Subscriber {
             subscriptions: Mutex::new(fanout.join(options.watch_capacity)),
             fanout,
             groups: Mutex::default(),
+            recent,
             client,
         });
         let messages = subscriber.client.message_rx();
@@ -184,8 +191,11 @@ impl Subscriber {
             }
             return;
         };
-        match reply::told(payload) {
-            Some(Told::Records(records)) => self.fanout.records(log, &records),
+        match publication::decode(log, payload) {
+            Some(Told::Append(written)) => {
+                self.fanout.records(log, &written.records());
+                self.recent.keep(*written);
+            }
             Some(Told::Signal(payload)) => self.fanout.signal(log, &payload),
             // Not published by us: somebody may have missed something all the same.
             None => self.fanout.lose(self.link.number_of(log)),

@@ -131,8 +131,8 @@ local INDEX_WRITE = {
   N = function(p, _, log) redis.call('ZREM', p .. 'alive', log) end,
 }
 
--- Writes the records; returns the new top, the number of the last snapshot among them, and what watchers are told.
-local function write_records(stream, n, hash, records, told)
+-- Writes the records; returns the new top and the number of the last snapshot among them.
+local function write_records(stream, n, hash, records)
   local snapshot
   for _, record in ipairs(records) do
     n, hash = n + 1, chain(hash, record.digest)
@@ -145,19 +145,19 @@ local function write_records(stream, n, hash, records, told)
       fields[#fields + 1], fields[#fields + 2] = 's', '1'
     end
     redis.call(unpack(fields))
-    told[#told + 1] = struct.pack('>I8', n)
-    told[#told + 1] = hash
-    told[#told + 1] = record.digest
-    told[#told + 1] = struct.pack('>I4', #record.envelope)
-    told[#told + 1] = record.envelope
-    if record.body then
-      told[#told + 1] = struct.pack('>BI4', 1, #record.body)
-      told[#told + 1] = record.body
-    else
-      told[#told + 1] = '\0'
-    end
   end
   return n, hash, snapshot
+end
+
+-- Tells the watchers of a log the whole append, as it was asked for: what it continued, whether it opened the log, its arguments from
+-- the header on, each with its length. A node that heard it can put it back if Redis loses it.
+local function publish(p, log, before, opened, args)
+  local told = {'R', struct.pack('>I8', before.n), before.hash, opened and '1' or '0'}
+  for i = 4, #args do
+    told[#told + 1] = struct.pack('>I4', #args[i])
+    told[#told + 1] = args[i]
+  end
+  redis.call('SPUBLISH', p .. 'w:' .. log, table.concat(told))
 end
 
 define('append', {}, function(p, args)
@@ -250,11 +250,11 @@ define('append', {}, function(p, args)
   end
 
   -- From here on it writes. The first XADD is the last that can refuse: a stream whose top is not the head's.
-  local stream, told = p .. 's:' .. log, {'R'}
+  local stream = p .. 's:' .. log
   local n, hash, opening_snapshot, snapshot = top.n, top.hash, nil, nil
-  n, hash, opening_snapshot = write_records(stream, n, hash, opening, told)
+  n, hash, opening_snapshot = write_records(stream, n, hash, opening)
   local first = n + 1
-  n, hash, snapshot = write_records(stream, n, hash, records, told)
+  n, hash, snapshot = write_records(stream, n, hash, records)
   snapshot = snapshot or opening_snapshot
 
   push_effects(p, log, top.n + 1, opening_effects, lengths, now)
@@ -302,6 +302,6 @@ define('append', {}, function(p, args)
   if top.erased then
     redis.call('PEXPIREAT', p .. 'x:' .. log, w.expires)
   end
-  redis.call('SPUBLISH', p .. 'w:' .. log, table.concat(told))
-  return {'A', log, first, n, hash, openings > 0 and 1 or 0}
+  publish(p, log, top, openings > 0, args)
+  return {'A', log, first, n, hash, openings > 0 and 1 or 0, top.n, top.hash}
 end)

@@ -1,0 +1,107 @@
+//! A Redis that comes back with an older history.
+
+use std::time::Instant;
+
+use nexus::log::{Answer, Basis, NewEffect, PeerKey, SharedLog};
+use nexus::model::LogId;
+
+use super::given::*;
+use crate::support::redis::RedisServer;
+
+/// Kills the server and puts an older append-only file in place of its own.
+fn roll_back(server: &mut RedisServer, older: &tempfile::TempDir) {
+    server.kill();
+    let files = server.folder().join("appendonlydir");
+    std::fs::remove_dir_all(&files).unwrap();
+    copy(older.path(), &files);
+    server.restart();
+}
+
+fn history(server: &RedisServer) -> tempfile::TempDir {
+    let kept = tempfile::tempdir().unwrap();
+    copy(&server.folder().join("appendonlydir"), kept.path());
+    kept
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+}
+
+async fn has(log: &SharedLog, id: LogId, expected: &[&str]) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let found = texts(log, id).await;
+        if found == expected {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{found:?} instead of {expected:?}");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[test]
+fn what_redis_lost_goes_in_again_as_it_was() {
+    let mut server = RedisServer::start();
+    on_a_core(async {
+        let (log, id) = (node(&server).await, session());
+        written(&log, opening(id, "1")).await;
+        let older = history(&server);
+        let mut with_effect = admitted(id, "2");
+        with_effect.effects = vec![NewEffect {
+            place: 0,
+            lane: "l".to_owned(),
+            delay_ms: 0,
+            payload: "sent".into(),
+        }];
+        written(&log, with_effect).await;
+        let top = written(&log, admitted(id, "3")).await;
+        let (opened, peer) = (session(), PeerKey("who".into()));
+        let to_peer = Basis::Peer {
+            peer: peer.clone(),
+            opening: opening(opened, "opening").records,
+            opening_effects: Vec::new(),
+        };
+        written(&log, append(opened, to_peer, "hello")).await;
+
+        roll_back(&mut server, &older);
+        recovered(&log).await;
+        has(&log, id, &["1", "2", "3"]).await;
+        has(&log, opened, &["opening", "hello"]).await;
+        let partition = |id: LogId| id.spread().partition(16);
+        assert_eq!(log.tops(partition(id), vec![id]).await.unwrap(), [Some(top)]);
+        assert_eq!(log.peer(partition(opened), peer).await.unwrap(), Some(opened));
+        let leased = log.lease_effects(partition(id), 10, 1_000).await.unwrap();
+        assert_eq!(
+            (leased.len(), leased[0].id.n),
+            (1, 2),
+            "with its effect, under its id"
+        );
+    });
+}
+
+#[test]
+fn a_node_that_only_watched_puts_back_what_a_dead_one_wrote() {
+    let mut server = RedisServer::start();
+    on_a_core(async {
+        let (writer, watcher, id) = (node(&server).await, node(&server).await, session());
+        let mut watch = watcher.take_watch().unwrap();
+        written(&writer, opening(id, "1")).await;
+        watcher.watch(id).await.unwrap();
+        let older = history(&server);
+        let mut closing = admitted(id, "2");
+        closing.closes = true;
+        written(&writer, closing).await;
+        watch.events.recv().await.unwrap();
+        drop(writer);
+
+        roll_back(&mut server, &older);
+        recovered(&watcher).await;
+        has(&watcher, id, &["1", "2"]).await;
+        let late = watcher.append(admitted(id, "late")).await.unwrap();
+        assert_eq!(late, Answer::Closed, "it was put back whole");
+    });
+}
