@@ -17,4 +17,5 @@ mod process;
 mod provisioning;
 mod redis_faults;
 mod support;
+mod widgets;
 mod workspace_frames;

@@ -4,6 +4,7 @@
 
 #![allow(dead_code, reason = "each area uses its own share of what the parts offer")]
 
+pub(crate) mod chat;
 pub(crate) mod chromium;
 pub(crate) mod node;
 pub(crate) mod part;
