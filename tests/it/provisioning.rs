@@ -3,6 +3,7 @@
 mod conformance;
 mod directory;
 mod embedded;
+mod http;
 mod postgres;
 mod rest;
 mod snapshot;

@@ -300,23 +300,27 @@ async fn image(session: &mut Session, statements: &Statements) -> Result<Image, 
         }
     }
     for found in transaction.query(&keys, &[]).await.map_err(failed)? {
-        image.keys.push(key_record(&found)?);
+        image.keys.extend(key_record(&found)?);
     }
     transaction.commit().await.map_err(failed)?;
     Ok(image)
 }
 
-fn key_record(found: &tokio_postgres::Row) -> Result<KeyRecord, StoreError> {
+/// `None` for a key whose purpose only a newer release knows.
+fn key_record(found: &tokio_postgres::Row) -> Result<Option<KeyRecord>, StoreError> {
     let owner: Uuid = found.try_get(0).map_err(corrupt)?;
     let purpose: String = found.try_get(1).map_err(corrupt)?;
+    let Ok(purpose) = purpose.parse() else {
+        return Ok(None);
+    };
     let id: i64 = found.try_get(2).map_err(corrupt)?;
-    Ok(KeyRecord {
+    Ok(Some(KeyRecord {
         tenant: (!owner.is_nil()).then_some(TenantId(owner)),
-        purpose: purpose.parse().map_err(corrupt)?,
+        purpose,
         id: u32::try_from(id).map_err(corrupt)?,
         active_from: millis(found.try_get(3).map_err(corrupt)?),
         wrapped: SealedBytes(found.try_get(4).map_err(corrupt)?),
-    })
+    }))
 }
 
 fn audit_entry(found: &tokio_postgres::Row) -> Result<AuditEntry, StoreError> {

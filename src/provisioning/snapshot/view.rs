@@ -3,14 +3,18 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use secrecy::SecretString;
 use thiserror::Error;
 
 use super::grant::{AgentGrant, ApiKeyGrant, KeyRefusal};
 use super::keyring::{KeyRing, SigningPurpose};
 use super::shelf::Shelves;
-use crate::model::{AgentId, Millis, TenantId};
-use crate::provisioning::objects::{Agent, Channel, Endpoint, Kind, Object, Queue, Stored, Tenant};
+use crate::model::{AgentId, Media, Millis, TenantId};
+use crate::provisioning::objects::{
+    Agent, BlockedCustomer, Channel, Endpoint, Kind, MessageTemplate, Object, OpeningHours, Queue, Stored,
+    Tenant,
+};
 use crate::provisioning::row::ObjectId;
 use crate::provisioning::secret::{SecretDigest, Vault, check_api_key, check_static_token};
 
@@ -138,6 +142,42 @@ impl Snapshot {
             .get(&tenant)
             .into_iter()
             .flat_map(|entry| T::shelf(&entry.shelves).iter())
+    }
+
+    /// Whether the tenant's opening hours of this name are open. No name, or one that is not there, is open: a chat must
+    /// not be turned away for a dangling reference.
+    pub fn is_open(&self, tenant: TenantId, hours: Option<&str>, now: Millis) -> bool {
+        let hours = hours.and_then(|name| self.named::<OpeningHours>(tenant, name));
+        let at = i64::try_from(now.0)
+            .ok()
+            .and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        match (hours, at, self.tenant(tenant)) {
+            (Some(hours), Some(at), Some(tenant)) => hours.is_open(at, &tenant.time_zone),
+            _ => true,
+        }
+    }
+
+    /// Whether the tenant does not let this address in.
+    pub fn is_blocked(&self, tenant: TenantId, media: Media, address: &str, now: Millis) -> bool {
+        let at = i64::try_from(now.0)
+            .ok()
+            .and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        let block = self.named::<BlockedCustomer>(tenant, address);
+        block.zip(at).is_some_and(|(block, at)| block.holds(media, at))
+    }
+
+    /// What the tenant says to a customer in their language on an occasion such as `welcome`; `None` says nothing. In the
+    /// text `{name}` stands for the value given for it.
+    pub fn text(
+        &self,
+        tenant: TenantId,
+        occasion: &str,
+        language: Option<&str>,
+        values: &[(&str, &str)],
+    ) -> Option<String> {
+        let usual = self.tenant(tenant)?.default_language.as_str();
+        let template = self.named::<MessageTemplate>(tenant, occasion)?;
+        template.render(language.unwrap_or(usual), usual, values)
     }
 
     /// A third-party secret, to be presented to its owner and to nobody else.

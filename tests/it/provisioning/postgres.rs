@@ -175,7 +175,7 @@ async fn a_dump_holds_no_planted_secret() {
         ),
         (
             Kind::Webhook,
-            json!({"name": "w", "url": "https://e.com", "secret": planted, "signingSecret": planted}),
+            json!({"name": "w", "url": "https://example.com", "secret": planted, "signingSecret": planted}),
         ),
         (
             Kind::GapiLink,

@@ -1,33 +1,29 @@
 //! The provisioning API, without a server: requests in, envelopes out.
 
-use std::sync::Arc;
-
-use hyper::header::{AUTHORIZATION, HeaderValue};
+use hyper::header::HeaderValue;
 use hyper::{HeaderMap, Method, StatusCode};
 use nexus::api::auth::authenticate;
-use nexus::api::provisioning::{ProvisioningApi, Reply, Request, Target, answer};
+use nexus::api::provisioning::{Reply, Request, Target, answer};
 use nexus::model::TenantId;
-use nexus::net::http::Body;
 use nexus::protocol::envelope::{Code, Fault};
+use nexus::provisioning::Provisioning;
 use nexus::provisioning::access::{Access, Principal};
 use nexus::provisioning::objects::Kind;
-use nexus::provisioning::{Provisioning, declare};
-use nexus::runtime::Clock;
 use serde_json::{Value, json};
 
 use super::{NOW, OTHER, TENANT, act, draft, embedded};
 
-struct World {
-    provisioning: Provisioning,
+pub(super) struct World {
+    pub(super) provisioning: Provisioning,
     _dir: tempfile::TempDir,
 }
 
-const ADMIN: &str = "aaaaaaaa-0000-4000-8000-000000000001";
-const OTHER_ADMIN: &str = "aaaaaaaa-0000-4000-8000-000000000002";
-const READER: &str = "aaaaaaaa-0000-4000-8000-000000000003";
+pub(super) const ADMIN: &str = "aaaaaaaa-0000-4000-8000-000000000001";
+pub(super) const OTHER_ADMIN: &str = "aaaaaaaa-0000-4000-8000-000000000002";
+pub(super) const READER: &str = "aaaaaaaa-0000-4000-8000-000000000003";
 const OPERATOR: &str = "aaaaaaaa-0000-4000-8000-000000000004";
 
-async fn world() -> World {
+pub(super) async fn world() -> World {
     let dir = tempfile::tempdir().unwrap();
     let provisioning = embedded(&dir).await;
     for (tenant, sid) in [(TENANT, "t1"), (OTHER, "t2")] {
@@ -420,59 +416,6 @@ async fn every_mistake_is_named_and_no_value_is_repeated() {
 }
 
 #[tokio::test]
-async fn credentials_are_asked_for_and_checked() {
-    let dir = tempfile::tempdir().unwrap();
-    let provisioning = embedded(&dir).await;
-    declare::apply(provisioning.directory(), declare::DEVELOPMENT, &act())
-        .await
-        .unwrap();
-    let known = declare::development().unwrap();
-    let snapshot = provisioning.snapshots().load_full();
-    let ask = |pairs: &[(&'static str, &str)]| {
-        let mut headers = HeaderMap::new();
-        for (name, value) in pairs {
-            headers.append(*name, HeaderValue::from_str(value).unwrap());
-        }
-        authenticate(&Access::default(), &snapshot, &headers, NOW)
-    };
-    let authorization = AUTHORIZATION.as_str();
-    let (sue, alice) = (
-        format!("Bearer {}", known.agents[2].1),
-        format!("bearer {}", known.agents[0].1),
-    );
-    let key = known.api_key.as_str();
-    assert_eq!(ask(&[]).unwrap_err().code, Code::NoCredentials);
-    assert_eq!(
-        ask(&[("x-api-key", "nonsense")]).unwrap_err().code,
-        Code::BadApiKey
-    );
-    assert_eq!(
-        ask(&[("x-api-key", key), ("x-api-key", key)]).unwrap_err().code,
-        Code::BadApiKey
-    );
-    assert_eq!(
-        ask(&[(authorization, "Basic YTpi")]).unwrap_err().code,
-        Code::BadToken
-    );
-    assert_eq!(
-        ask(&[(authorization, "Bearer")]).unwrap_err().code,
-        Code::BadToken
-    );
-    assert_eq!(
-        ask(&[(authorization, &sue), ("x-api-key", "nonsense")])
-            .unwrap_err()
-            .code,
-        Code::BadApiKey
-    );
-    let admin = ask(&[(authorization, &sue)]).unwrap();
-    assert!(admin.allows("admin", "create") && !admin.is_operator());
-    assert_eq!(admin.agent().unwrap().as_str(), "sue");
-    let agent = ask(&[(authorization, &alice), ("x-api-key", key)]).unwrap();
-    assert!(agent.allows("routing", "read") && !agent.allows("admin", "read"));
-    assert!(ask(&[("x-api-key", key)]).unwrap().allows("consumer", "create"));
-}
-
-#[tokio::test]
 async fn keys_rotate_over_the_api() {
     let world = world().await;
     let rotated = call(&world, OPERATOR, Method::POST, "keys/resume/rotate", Value::Null)
@@ -495,82 +438,6 @@ async fn keys_rotate_over_the_api() {
         .await
         .unwrap();
     assert_eq!(sealed.data, json!({"sealedAnew": 1}));
-}
-
-async fn http(
-    world: &World,
-    method: &str,
-    path: &str,
-    key: Option<&str>,
-    body: &str,
-) -> (u16, HeaderMap, Value) {
-    let directory = Arc::clone(world.provisioning.directory());
-    let api = ProvisioningApi::new(directory, Arc::new(Access::default()), Clock::system(), 4096);
-    let mut request = hyper::Request::builder()
-        .method(method)
-        .uri(path)
-        .header("content-type", "application/json");
-    if let Some(key) = key {
-        request = request.header("x-api-key", key);
-    }
-    let response = api
-        .call(request.body(Body::whole(body.to_owned())).unwrap())
-        .await;
-    let body = serde_json::from_slice(response.body().as_bytes().unwrap()).unwrap();
-    (response.status().as_u16(), response.headers().clone(), body)
-}
-
-#[tokio::test]
-async fn over_http_every_answer_has_the_numeric_envelope() {
-    let world = world().await;
-    let queue = r#"{"data":{"name":"q"}}"#;
-    let (status, headers, made) = http(&world, "POST", "/nexus/v3/queues", Some(ADMIN), queue).await;
-    assert_eq!(
-        (status, &made["status"]["code"], &made["data"]["name"]),
-        (201, &json!(0), &json!("q"))
-    );
-    assert_eq!(
-        headers["etag"].to_str().unwrap(),
-        format!("\"{}\"", made["data"]["version"])
-    );
-    let path = format!("/nexus/v3/queues/{}", made["data"]["id"].as_str().unwrap());
-    let (status, _, read) = http(&world, "GET", &path, Some(ADMIN), "").await;
-    assert_eq!((status, &read["data"]), (200, &made["data"]));
-
-    let large = format!(r#"{{"data":{{"name":"{}"}}}}"#, "x".repeat(5000));
-    let cases = [
-        ("GET", "/nexus/v3/queues", None, "", 401, 40101),
-        ("GET", "/nexus/v3/nowhere", None, "", 401, 40101),
-        ("GET", "/nexus/v3/queues", Some("nonsense"), "", 401, 40102),
-        ("GET", "/nexus/v3/nowhere", Some(ADMIN), "", 404, 40401),
-        ("GET", "/nexus/v3/queues/%ff", Some(ADMIN), "", 404, 40401),
-        ("GET", path.as_str(), Some(OTHER_ADMIN), "", 404, 40401),
-        ("POST", "/nexus/v3/queues", Some(ADMIN), "{", 400, 40001),
-        ("POST", "/nexus/v3/queues", Some(ADMIN), "{}", 400, 40002),
-        ("POST", "/nexus/v3/queues", Some(ADMIN), queue, 409, 40902),
-        (
-            "POST",
-            "/nexus/v3/queues",
-            Some(ADMIN),
-            large.as_str(),
-            413,
-            41301,
-        ),
-        ("POST", "/nexus/v3/queues", Some(READER), queue, 403, 40301),
-        ("DELETE", "/nexus/v3/queues", Some(ADMIN), "", 405, 40501),
-    ];
-    for (method, path, key, body, status, code) in cases {
-        let (got, headers, answer) = http(&world, method, path, key, body).await;
-        assert_eq!(
-            (got, &answer["status"]["code"]),
-            (status, &json!(code)),
-            "{method} {path}"
-        );
-        assert!(answer.get("data").is_none(), "{method} {path}");
-        if status == 405 {
-            assert_eq!(headers["allow"], "GET, POST");
-        }
-    }
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Snapshots: published on change, kept sealed, never older than before.
 
-use nexus::model::{Millis, TenantId};
+use nexus::model::{Media, Millis, TenantId};
 use nexus::provisioning::objects::Kind;
 use nexus::provisioning::secret::MasterKeys;
 use nexus::provisioning::{
@@ -127,4 +127,39 @@ async fn who_watches_hears_of_a_new_snapshot() {
         .unwrap();
     watch.changed().await.unwrap();
     assert!(*watch.borrow() > before);
+}
+
+#[tokio::test]
+async fn what_the_tenant_decided_is_asked_in_one_call() {
+    let dir = tempfile::tempdir().unwrap();
+    let provisioning = embedded(&dir).await;
+    declare::apply(provisioning.directory(), declare::DEVELOPMENT, &act())
+        .await
+        .unwrap();
+    let tenant = declare::development().unwrap().tenant;
+    let block = super::draft(
+        Kind::BlockedCustomer,
+        serde_json::json!({"address": "+12025550101", "media": "sms"}),
+    );
+    provisioning
+        .directory()
+        .create(&act(), tenant, block, None)
+        .await
+        .unwrap();
+    let snapshot = provisioning.snapshots().load_full();
+
+    assert!(snapshot.is_blocked(tenant, Media::Sms, "+12025550101", NOW));
+    assert!(!snapshot.is_blocked(tenant, Media::Email, "+12025550101", NOW));
+    assert!(!snapshot.is_blocked(tenant, Media::Sms, "+12025550102", NOW));
+    // A Sunday and a Monday, at noon.
+    let (sunday, monday) = (Millis(1_760_263_200_000), Millis(1_760_349_600_000));
+    assert!(!snapshot.is_open(tenant, Some("office"), sunday));
+    assert!(snapshot.is_open(tenant, Some("office"), monday));
+    assert!(snapshot.is_open(tenant, Some("always"), sunday));
+    assert!(snapshot.is_open(tenant, Some("nowhere"), sunday) && snapshot.is_open(tenant, None, sunday));
+    let text = snapshot
+        .text(tenant, "queue-position", Some("de-CH"), &[("position", "3")])
+        .unwrap();
+    assert_eq!(text, "Sie sind Nummer 3 in der Warteschlange.");
+    assert_eq!(snapshot.text(tenant, "no-such-occasion", None, &[]), None);
 }
