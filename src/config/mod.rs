@@ -10,6 +10,7 @@
 //! What must never happen: a value outside its range reaching a section, or a secret in a message.
 
 mod agent;
+mod auth;
 mod chat;
 mod choice;
 
@@ -40,6 +41,7 @@ mod telemetry;
 mod whole;
 
 pub use agent::Agent;
+pub use auth::Auth;
 pub use chat::Chat;
 pub use cores::Cores;
 pub use drain::Drain;

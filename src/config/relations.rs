@@ -50,6 +50,11 @@ fn agent(config: &Config, must: &mut Must<'_>) {
         ),
     );
     must(
+        config.auth.jwks_file.is_none() || config.auth.issuer.is_some(),
+        "auth.issuer",
+        "is needed with auth.jwks_file: a key alone does not say who may issue".to_owned(),
+    );
+    must(
         !agent.ping.is_zero() && !agent.ticket_ttl.is_zero(),
         "agent",
         "ping and ticket_ttl must be above zero".to_owned(),

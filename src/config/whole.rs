@@ -1,6 +1,7 @@
 //! The whole configuration, for the composition root, which hands each part its section.
 
 use super::agent::Agent;
+use super::auth::Auth;
 use super::chat::Chat;
 use super::cores::Cores;
 use super::drain::Drain;
@@ -27,6 +28,8 @@ pub struct Config {
     pub postgres: Postgres,
     /// Keys and tenants.
     pub provisioning: Provisioning,
+    /// Tokens of the auth service.
+    pub auth: Auth,
     /// The agent stream.
     pub agent: Agent,
     /// The chat API.
@@ -51,6 +54,7 @@ impl Config {
             store: Store::read("store", reader),
             postgres: Postgres::read("postgres", reader),
             provisioning: Provisioning::read("provisioning", reader),
+            auth: Auth::read("auth", reader),
             agent: Agent::read("agent", reader),
             chat: Chat::read("chat", reader),
             routing: Routing::read("routing", reader),

@@ -20,14 +20,12 @@ pub(crate) struct Nexus {
     child: Child,
     lines: Receiver<String>,
     heard: Vec<String>,
+    plain: SocketAddr,
     _data: tempfile::TempDir,
 }
 
 /// The settings that let many nodes run beside one another.
-const SETTINGS: [&str; 7] = [
-    "listen.public.address=127.0.0.1:0",
-    "listen.public.plain_address=127.0.0.1:0",
-    "listen.internal.address=127.0.0.1:0",
+const SETTINGS: [&str; 4] = [
     "listen.admin.address=127.0.0.1:0",
     "drain.delay=0s",
     "drain.window=1s",
@@ -49,8 +47,16 @@ impl Nexus {
 
     fn spawn(mut command: Command, settings: &[&str]) -> Self {
         let data = tempfile::tempdir().expect("a temporary folder");
-        let folder = format!("store.data_dir={}", data.path().display());
-        for setting in SETTINGS.iter().chain([&folder.as_str()]).chain(settings) {
+        // Each core binds the public addresses by itself, so their ports must be known before.
+        let port = || SocketAddr::from(([127, 0, 0, 1], part::free_port()));
+        let plain = port();
+        let mut all: Vec<String> = SETTINGS.map(str::to_owned).to_vec();
+        all.push(format!("store.data_dir={}", data.path().display()));
+        all.push(format!("listen.public.address={}", port()));
+        all.push(format!("listen.public.plain_address={plain}"));
+        all.push(format!("listen.internal.address={}", port()));
+        all.extend(settings.iter().map(|setting| (*setting).to_owned()));
+        for setting in &all {
             command.args(["--set", setting]);
         }
         let mut child = command
@@ -74,8 +80,14 @@ impl Nexus {
             child,
             lines,
             heard: Vec::new(),
+            plain,
             _data: data,
         }
+    }
+
+    /// The public address without TLS.
+    pub(crate) fn plain(&self) -> SocketAddr {
+        self.plain
     }
 
     /// Waits for a line of the log that `wanted` takes.
