@@ -6,29 +6,47 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::server::TlsStream;
+
+use super::tls::{Encrypted, Sealed};
 
 /// A connected socket. Small: the TLS state is boxed.
 #[derive(Debug)]
 pub enum Stream {
     /// Plain TCP.
     Plain(TcpStream),
-    /// TLS over TCP.
-    Tls(Box<TlsStream<TcpStream>>),
+    /// TLS over TCP, driven by rustls.
+    Tls(Box<Encrypted>),
+    /// TLS 1.3 over TCP, on our own record layer.
+    Sealed(Box<Sealed>),
 }
 
 impl Stream {
     /// Whether the peer and we agreed on HTTP/2.
     pub fn is_http2(&self) -> bool {
         match self {
-            Self::Plain(_) => false,
-            Self::Tls(tls) => tls.get_ref().1.alpn_protocol() == Some(b"h2"),
+            Self::Plain(_) | Self::Sealed(_) => false,
+            Self::Tls(tls) => tls.stream.get_ref().1.alpn_protocol() == Some(b"h2"),
         }
     }
 
     /// Whether the bytes are encrypted.
     pub fn is_tls(&self) -> bool {
-        matches!(self, Self::Tls(_))
+        matches!(self, Self::Tls(_) | Self::Sealed(_))
+    }
+
+    /// The same connection with as little memory as it can do with, for one that has left HTTP and will be
+    /// silent most of the time. To be called before the peer has anything to say.
+    ///
+    /// # Errors
+    /// When its keys cannot be taken over; the connection is lost.
+    pub fn slim(self) -> io::Result<Self> {
+        match self {
+            Self::Tls(tls) => Ok(match tls.into_sealed()? {
+                Ok(sealed) => Self::Sealed(Box::new(sealed)),
+                Err(tls) => Self::Tls(Box::new(tls)),
+            }),
+            other => Ok(other),
+        }
     }
 
     /// One read into `buffer`. `Ok(0)` is the end of the stream.
@@ -37,6 +55,9 @@ impl Stream {
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
+        if let Self::Sealed(sealed) = self {
+            return sealed.poll_read_into(cx, buffer);
+        }
         let mut buffer = ReadBuf::new(buffer);
         match Pin::new(self).poll_read(cx, &mut buffer) {
             Poll::Ready(Ok(())) => Poll::Ready(Ok(buffer.filled().len())),
@@ -56,7 +77,8 @@ impl AsyncRead for Stream {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, buffer),
-            Self::Tls(tls) => Pin::new(tls).poll_read(cx, buffer),
+            Self::Tls(tls) => Pin::new(&mut tls.stream).poll_read(cx, buffer),
+            Self::Sealed(sealed) => Pin::new(sealed.as_mut()).poll_read(cx, buffer),
         }
     }
 }
@@ -65,7 +87,8 @@ impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(tcp) => Pin::new(tcp).poll_write(cx, bytes),
-            Self::Tls(tls) => Pin::new(tls).poll_write(cx, bytes),
+            Self::Tls(tls) => Pin::new(&mut tls.stream).poll_write(cx, bytes),
+            Self::Sealed(sealed) => Pin::new(sealed.as_mut()).poll_write(cx, bytes),
         }
     }
 
@@ -76,7 +99,8 @@ impl AsyncWrite for Stream {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, slices),
-            Self::Tls(tls) => Pin::new(tls).poll_write_vectored(cx, slices),
+            Self::Tls(tls) => Pin::new(&mut tls.stream).poll_write_vectored(cx, slices),
+            Self::Sealed(sealed) => Pin::new(sealed.as_mut()).poll_write_vectored(cx, slices),
         }
     }
 
@@ -87,14 +111,16 @@ impl AsyncWrite for Stream {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
-            Self::Tls(tls) => Pin::new(tls).poll_flush(cx),
+            Self::Tls(tls) => Pin::new(&mut tls.stream).poll_flush(cx),
+            Self::Sealed(sealed) => Pin::new(sealed.as_mut()).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
-            Self::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
+            Self::Tls(tls) => Pin::new(&mut tls.stream).poll_shutdown(cx),
+            Self::Sealed(sealed) => Pin::new(sealed.as_mut()).poll_shutdown(cx),
         }
     }
 }

@@ -2,13 +2,16 @@
 
 mod certificate;
 mod development;
+mod record;
+mod sealed;
+mod secrets;
 mod tickets;
 
-use std::io;
+use std::io::{self, Read as _};
 use std::sync::Arc;
 
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
-use rustls::{RootCertStore, ServerConfig};
+use rustls::{KeyLog, RootCertStore, ServerConfig};
 use rustls_pki_types::CertificateDer;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
@@ -16,12 +19,49 @@ use tokio_rustls::server::TlsStream;
 
 pub use certificate::{CertificateError, CertificateFiles, Certificates, read_authorities};
 pub use development::development_certificate;
+pub use sealed::Sealed;
+use secrets::{TrafficSecrets, can_take_over, take_over};
 pub use tickets::{TicketKey, TicketKeys};
+
+/// Most plaintext that may have come before the record layer is taken over.
+const MOST_EARLY: u64 = 64 * 1024;
 
 /// The TLS side of a listener, shared by all cores. Cheap to clone.
 #[derive(Clone)]
 pub struct Tls {
-    acceptor: TlsAcceptor,
+    config: Arc<ServerConfig>,
+}
+
+/// A connection as rustls drives it, with what it takes to take its record layer over.
+#[derive(Debug)]
+pub struct Encrypted {
+    pub(crate) stream: TlsStream<TcpStream>,
+    secrets: Arc<TrafficSecrets>,
+}
+
+impl Encrypted {
+    /// The same connection on our own record layer, which needs a fraction of the memory; or as it is, where
+    /// that cannot be: TLS 1.2, or bytes still on their way out. To be called when the peer has nothing to
+    /// say before it has heard from us: a record of which rustls holds only a part would be lost.
+    ///
+    /// # Errors
+    /// When the keys cannot be taken over; the connection is lost.
+    pub(crate) fn into_sealed(self) -> io::Result<Result<Sealed, Self>> {
+        let Self { stream, secrets } = self;
+        if !can_take_over(stream.get_ref().1) {
+            return Ok(Err(Self { stream, secrets }));
+        }
+        let (tcp, mut session) = stream.into_inner();
+        let mut early = Vec::new();
+        match session.reader().take(MOST_EARLY).read_to_end(&mut early) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+        let lost = || io::Error::new(io::ErrorKind::InvalidData, "keys cannot be taken over");
+        let channel = take_over(session, &secrets).ok_or_else(lost)?;
+        Ok(Ok(Sealed::new(tcp, channel, early)))
+    }
 }
 
 impl Tls {
@@ -56,14 +96,19 @@ impl Tls {
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.ticketer = tickets;
         config.send_tls13_tickets = 1;
+        config.enable_secret_extraction = true;
         Ok(Self {
-            acceptor: TlsAcceptor::from(Arc::new(config)),
+            config: Arc::new(config),
         })
     }
 
     /// The handshake. The caller bounds its time.
-    pub(crate) async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
-        self.acceptor.accept(stream).await
+    pub(crate) async fn accept(&self, stream: TcpStream) -> io::Result<Encrypted> {
+        let secrets = Arc::new(TrafficSecrets::default());
+        let mut config = ServerConfig::clone(&self.config);
+        config.key_log = Arc::clone(&secrets) as Arc<dyn KeyLog>;
+        let stream = TlsAcceptor::from(Arc::new(config)).accept(stream).await?;
+        Ok(Encrypted { stream, secrets })
     }
 }
 

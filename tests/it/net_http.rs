@@ -632,7 +632,7 @@ fn drain_finishes_what_is_in_flight_and_closes_what_is_idle() {
             "{rest}"
         );
         assert!(
-            tokio::net::TcpStream::connect(server.addr).await.is_err(),
+            TcpStream::connect(server.addr).await.is_err(),
             "nobody listens any more"
         );
     });

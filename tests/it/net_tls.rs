@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use futures_util::future::LocalBoxFuture;
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
-use nexus::net::ServeLimits;
+use nexus::net::http::{Refusal, Request, Response, ResponseBody, Service};
 use nexus::net::tls::{development_certificate, read_authorities};
+use nexus::net::{Peer, ServeLimits, Stream};
 use rustls::{ClientConfig, HandshakeKind, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -332,6 +334,129 @@ fn client_roots(server: &Running) -> RootCertStore {
         roots.add(certificate).unwrap();
     }
     roots
+}
+
+/// Leaves HTTP, tells which kind of stream it got, and echoes bytes.
+struct Leave;
+
+impl Service for Leave {
+    fn call<'a>(&'a self, _: Request, _: &'a Peer) -> LocalBoxFuture<'a, Response> {
+        let mut response = Response::new(ResponseBody::upgrade(|upgraded| {
+            let kind = match &upgraded.stream {
+                Stream::Plain(_) => "plain",
+                Stream::Tls(_) => "tls",
+                Stream::Sealed(_) => "sealed",
+            };
+            tokio::task::spawn_local(async move {
+                let (mut read, mut write) = tokio::io::split(upgraded.stream);
+                let _ = write.write_all(kind.as_bytes()).await;
+                let _ = tokio::io::copy(&mut read, &mut write).await;
+                let _ = write.shutdown().await;
+            });
+        }));
+        *response.status_mut() = hyper::StatusCode::SWITCHING_PROTOCOLS;
+        Box::pin(async { response })
+    }
+
+    fn refuse(&self, _: Refusal, _: Option<&str>) -> Response {
+        Response::new(ResponseBody::empty())
+    }
+}
+
+const LEAVE: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n";
+
+async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> String {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        head.push(char::from(stream.read_u8().await.unwrap()));
+    }
+    head
+}
+
+#[test]
+fn an_upgraded_connection_keeps_its_secrecy_under_every_suite_and_through_key_updates() {
+    let suites = rustls::crypto::aws_lc_rs::ALL_CIPHER_SUITES.iter().copied();
+    let ours = suites.filter(|suite| {
+        suite.tls13().is_some()
+            || suite.suite() == rustls::CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
+    });
+    for suite in ours {
+        on_a_core(async move {
+            let server = Running::with(Rc::new(Leave), true);
+            let provider = rustls::crypto::CryptoProvider {
+                cipher_suites: vec![suite],
+                ..rustls::crypto::aws_lc_rs::default_provider()
+            };
+            let version = if suite.tls13().is_some() {
+                &rustls::version::TLS13
+            } else {
+                &rustls::version::TLS12
+            };
+            let config =
+                ClientConfig::builder_with_provider(Arc::new(provider)).with_protocol_versions(&[version]);
+            let config = config
+                .unwrap()
+                .with_root_certificates(client_roots(&server))
+                .with_no_client_auth();
+            let mut tls = connect(&server, config).await.unwrap();
+            tls.write_all(LEAVE).await.unwrap();
+            assert!(read_head(&mut tls).await.starts_with("HTTP/1.1 101 "));
+            let mut kind = vec![0; if suite.tls13().is_some() { 6 } else { 3 }];
+            tls.read_exact(&mut kind).await.unwrap();
+            assert_eq!(
+                kind,
+                if suite.tls13().is_some() {
+                    b"sealed".as_slice()
+                } else {
+                    b"tls"
+                }
+            );
+            for round in 0..5_u8 {
+                let sent = vec![round; 100_000];
+                let (mut read, mut write) = tokio::io::split(tls);
+                let mut got = vec![0; sent.len()];
+                let (wrote, read_back) = tokio::join!(
+                    async {
+                        write.write_all(&sent).await?;
+                        write.flush().await
+                    },
+                    read.read_exact(&mut got)
+                );
+                wrote.unwrap();
+                read_back.unwrap();
+                assert_eq!(got, sent);
+                tls = read.unsplit(write);
+                if suite.tls13().is_some() {
+                    tls.get_mut().1.refresh_traffic_keys().unwrap();
+                }
+            }
+            tls.shutdown().await.unwrap();
+            assert_eq!(
+                tls.read_to_end(&mut Vec::new()).await.unwrap(),
+                0,
+                "ends with a last word"
+            );
+        });
+    }
+}
+
+#[test]
+fn a_tampered_record_ends_an_upgraded_connection() {
+    on_a_core(async {
+        let server = Running::with(Rc::new(Leave), true);
+        let mut tls = connect(&server, trusting(&server, &[])).await.unwrap();
+        tls.write_all(LEAVE).await.unwrap();
+        read_head(&mut tls).await;
+        tls.read_exact(&mut [0; 6]).await.unwrap();
+        let (mut tcp, _) = tls.into_inner();
+        tcp.write_all(&[23, 3, 3, 0, 20]).await.unwrap();
+        tcp.write_all(&[7; 20]).await.unwrap();
+        let mut rest = Vec::new();
+        let _ = tcp.read_to_end(&mut rest).await;
+        assert_eq!(rest.first(), Some(&23), "an alert, protected");
+        assert!(rest.len() < 60, "and nothing else: {}", rest.len());
+        server.all_closed().await;
+    });
 }
 
 #[test]

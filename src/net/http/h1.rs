@@ -77,13 +77,18 @@ pub(crate) async fn serve(
         }
     }
     match connection.take_upgrade() {
-        Some(then) => then(Upgraded {
-            stream,
-            already_read: parts.read_buf,
-            peer,
-            scratch,
-            permits: admission,
-        }),
+        Some(then) => match stream.slim() {
+            Ok(stream) => {
+                then(Upgraded {
+                    stream,
+                    already_read: parts.read_buf,
+                    peer,
+                    scratch,
+                    permits: admission,
+                });
+            }
+            Err(error) => tracing::debug!(%error, "upgraded connection lost"),
+        },
         None => linger::close(stream, &scratch, peer_may_send, limits.linger).await,
     }
 }
