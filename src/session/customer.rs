@@ -11,7 +11,7 @@ use super::bounds;
 use super::draft::Draft;
 use super::input::{File, Open};
 use super::outcome::Rejection;
-use super::state::{Phase, Session};
+use super::state::Phase;
 
 type Ruled = Result<(), Rejection>;
 
@@ -61,7 +61,7 @@ pub(super) fn resume(draft: &mut Draft<'_>) -> Ruled {
 }
 
 pub(super) fn text(draft: &mut Draft<'_>, participant: ParticipantId, text: &str) -> Ruled {
-    may_speak(&draft.state, participant)?;
+    heard(draft, participant)?;
     bounds::text(text)?;
     draft.say(Some(participant), MessageKind::Text, text, Visibility::All);
     wake(draft);
@@ -69,7 +69,7 @@ pub(super) fn text(draft: &mut Draft<'_>, participant: ParticipantId, text: &str
 }
 
 pub(super) fn file(draft: &mut Draft<'_>, participant: ParticipantId, file: &File) -> Ruled {
-    may_speak(&draft.state, participant)?;
+    heard(draft, participant)?;
     let most = draft.state.about().map_or(0, |about| about.terms.max_files);
     if draft.state.files >= most {
         return Err(Rejection::TooMuch);
@@ -89,7 +89,7 @@ pub(super) fn file(draft: &mut Draft<'_>, participant: ParticipantId, file: &Fil
 }
 
 pub(super) fn data(draft: &mut Draft<'_>, participant: ParticipantId, data: &Map<String, Value>) -> Ruled {
-    may_speak(&draft.state, participant)?;
+    heard(draft, participant)?;
     bounds::data(&draft.state.data, data)?;
     draft.json(
         SessionEvent::UserData {
@@ -102,7 +102,7 @@ pub(super) fn data(draft: &mut Draft<'_>, participant: ParticipantId, data: &Map
 }
 
 pub(super) fn leave(draft: &mut Draft<'_>, participant: ParticipantId) -> Ruled {
-    may_speak(&draft.state, participant)?;
+    heard(draft, participant)?;
     draft.take_out(participant, LeaveReason::Left);
     draft.close(CloseReason::Customer);
     Ok(())
@@ -145,19 +145,17 @@ pub(super) fn returned(draft: &mut Draft<'_>) -> Ruled {
     Ok(())
 }
 
-fn may_speak(session: &Session, participant: ParticipantId) -> Ruled {
-    if session.is_closed() {
+/// Whether this is the customer, of a session that goes on. Who acts has come back.
+fn heard(draft: &mut Draft<'_>, participant: ParticipantId) -> Ruled {
+    if draft.state.is_closed() {
         return Err(Rejection::Closed);
     }
-    let known = session
-        .participants
-        .get(participant)
-        .ok_or(Rejection::NotParticipant)?;
-    if known.present && known.role == Role::Customer {
-        Ok(())
-    } else {
-        Err(Rejection::NotParticipant)
+    let known = draft.state.participants.get(participant);
+    let known = known.filter(|known| known.present && known.role == Role::Customer);
+    if known.ok_or(Rejection::NotParticipant)?.lost {
+        draft.note(SessionEvent::Returned { participant });
     }
+    Ok(())
 }
 
 /// A customer who speaks where nobody listens waits again, preferably for whom they knew.

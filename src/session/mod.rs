@@ -23,6 +23,10 @@ mod silence;
 mod state;
 mod visibility;
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may end at the first surprise")]
+mod tests;
+
 pub use crate::model::Terms;
 pub use desk::{Desk, DeskAct, DeskInput, DeskProfile, DeskRejection, DeskReply, DeskTimer};
 pub use draft::Circumstances;

@@ -266,6 +266,12 @@ impl Session {
         })
     }
 
+    /// Whether nothing was heard of the customer for the liveness deadline, nor since.
+    #[must_use]
+    pub fn is_customer_lost(&self) -> bool {
+        !self.is_closed() && self.participants.customer().is_some_and(|customer| customer.lost)
+    }
+
     /// A command that was carried out before.
     pub(super) fn executed(&self, command: Uuid) -> Option<Executed> {
         self.commands

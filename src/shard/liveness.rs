@@ -25,13 +25,13 @@ impl CoreTable {
         }
     }
 
-    async fn renew(&self) {
+    async fn renew(self: &Rc<Self>) {
         let heard = std::mem::take(&mut *self.heard.borrow_mut());
         let mut calls: HashMap<(u16, u64), Vec<LogId>> = HashMap::new();
         for log in heard {
             let ttl_ms = match log.kind() {
-                LogKind::Session => Session::ALIVE_MS,
-                LogKind::Desk => Desk::ALIVE_MS,
+                LogKind::Session => self.heard_again::<Session>(log),
+                LogKind::Desk => self.heard_again::<Desk>(log),
                 LogKind::Feed => continue,
             };
             calls.entry((self.partition(log), ttl_ms)).or_default().push(log);
@@ -42,5 +42,15 @@ impl CoreTable {
                 self.heard.borrow_mut().extend(logs);
             }
         }
+    }
+
+    /// Tells a log that was given up for lost that it was heard of; how long the sign of life counts, in milliseconds.
+    /// Whoever hears something also reads: the view is here.
+    fn heard_again<M: Machine>(self: &Rc<Self>, log: LogId) -> u64 {
+        let view = M::cells(self).view(log, self.clock.now());
+        if let Some(input) = view.and_then(|view| view.state.returned()) {
+            self.tell::<M>(log, input);
+        }
+        M::ALIVE_MS
     }
 }

@@ -75,6 +75,9 @@ pub trait Machine: Default + Clone + fmt::Debug + Send + Sync + Sized + 'static 
     /// The input that says nothing was heard for the liveness deadline.
     fn lapsed() -> Self::Input;
 
+    /// The input that says it was heard of again; `None` where it was not lost.
+    fn returned(&self) -> Option<Self::Input>;
+
     /// What to tell the log that asked, where the answer holds something for it.
     fn answer(reply: &Self::Reply) -> Option<crate::model::Crossing>;
 

@@ -81,6 +81,10 @@ impl Machine for Session {
         SessionInput::Lapsed
     }
 
+    fn returned(&self) -> Option<SessionInput> {
+        self.is_customer_lost().then_some(SessionInput::Returned)
+    }
+
     fn answer(reply: &SessionReply) -> Option<Crossing> {
         reply.answer.clone()
     }
@@ -168,6 +172,10 @@ impl Machine for Desk {
 
     fn lapsed() -> DeskInput {
         DeskInput::Lapsed
+    }
+
+    fn returned(&self) -> Option<DeskInput> {
+        self.is_lost().then_some(DeskInput::Returned)
     }
 
     fn answer(reply: &DeskReply) -> Option<Crossing> {

@@ -1,0 +1,10 @@
+//! What sessions and desks promise, told in a world whose time and messages the test holds.
+
+mod conversation;
+mod interleavings;
+mod matching;
+mod offers;
+mod supervision;
+mod time;
+mod totality;
+mod world;
