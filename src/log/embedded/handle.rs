@@ -198,14 +198,22 @@ impl Log for EmbeddedCore {
     }
 
     fn lease_effects(&self, partition: u16, limit: usize, lease_ms: u64) -> LogFuture<'_, Vec<Leased>> {
-        self.shared
-            .write(move |reply| Request::Lease {
+        let now = self.shared.now();
+        async move {
+            // Mostly nothing is due: a look that waits for no commit.
+            let is_due = move |at: &ReadTransaction| pages::is_lane_due(at, partition, now);
+            if !self.shared.read(is_due).await? {
+                return Ok(Vec::new());
+            }
+            let lease = |reply| Request::Lease {
                 partition,
                 limit,
                 lease_ms,
                 reply,
-            })
-            .boxed_local()
+            };
+            self.shared.write(lease).await
+        }
+        .boxed_local()
     }
 
     fn complete_effect(&self, id: EffectId, lane: String) -> LogFuture<'_, ()> {

@@ -161,8 +161,7 @@ pub(super) fn due_timers(
     limit: usize,
     now: Millis,
 ) -> Result<Vec<DueTimer>, Fault> {
-    let begin = partition.to_be_bytes();
-    let end = [&begin[..], &now.0.saturating_add(1).to_be_bytes()].concat();
+    let (begin, end) = due(partition, now);
     let mut timers = Vec::new();
     for row in read(read_at, "timer_due")?
         .range(&begin[..]..&end[..])?
@@ -178,4 +177,17 @@ pub(super) fn due_timers(
         });
     }
     Ok(timers)
+}
+
+pub(super) fn is_lane_due(read_at: &ReadTransaction, partition: u16, now: Millis) -> Result<bool, Fault> {
+    let (begin, end) = due(partition, now);
+    let lanes = read(read_at, "lane_due")?;
+    Ok(lanes.range(&begin[..]..&end[..])?.next().transpose()?.is_some())
+}
+
+/// Keys of what is due in a partition: these and up to those.
+fn due(partition: u16, now: Millis) -> (Vec<u8>, Vec<u8>) {
+    let begin = partition.to_be_bytes().to_vec();
+    let end = [&begin[..], &now.0.saturating_add(1).to_be_bytes()].concat();
+    (begin, end)
 }
