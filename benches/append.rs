@@ -4,10 +4,10 @@
 //! |---|---|---|
 //! | `append/memory/batch_1` | an append in memory | 1 |
 //! | `append/embedded/batch_N` | an append acknowledged from disk | 2 N: N are written while N gather |
+//! | `append/embedded/keyed_N` | the same with an idempotency key, as from an aggregator | 2 N |
 //! | `append/redb/batch_N` | a row as large as all rows of that append, N to a commit, nothing else | N |
 //!
-//! An append is a customer's message as an aggregator delivers it: 400 bytes, with an idempotency key, to one of 1,000 sessions.
-//! Both write to the disk that the build directory is on.
+//! An append is a customer's message of 400 bytes to one of 1,000 sessions. Both write to the disk that the build directory is on.
 
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -29,8 +29,8 @@ const SESSIONS: usize = 1_000;
 const BATCHES: [usize; 3] = [1, 64, 256];
 const ENVELOPE: usize = 120;
 const BODY: usize = 280;
-/// Record, key and head as the embedded store lays them out, without their keys in the tables.
-const ROW: usize = 46 + ENVELOPE + BODY + 60 + 70;
+/// Record and head as the embedded store lays them out.
+const ROW: usize = 70 + ENVELOPE + BODY + 100;
 
 fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread()
@@ -78,13 +78,13 @@ fn append(log: LogId, basis: Basis, key: Option<Key>) -> Append {
     }
 }
 
-fn message(log: LogId) -> Append {
-    let key = Key {
+fn message(log: LogId, keyed: bool) -> Append {
+    let key = keyed.then(|| Key {
         key: Bytes::copy_from_slice(Uuid::new_v4().as_bytes()),
         body_hash: [7; 16],
         answer: Bytes::new(),
-    };
-    append(log, Basis::Admitted, Some(key))
+    });
+    append(log, Basis::Admitted, key)
 }
 
 async fn written(log: SharedLog, append: Append) {
@@ -108,8 +108,10 @@ async fn open_all(log: &SharedLog, sessions: &[LogId]) {
 }
 
 /// How long this many appends take with so many in flight.
-async fn flow(log: &SharedLog, sessions: &[LogId], count: usize, in_flight: usize) -> Duration {
-    let appends: Vec<Append> = (0..count).map(|i| message(sessions[i * 7 % SESSIONS])).collect();
+async fn flow(log: &SharedLog, sessions: &[LogId], keyed: bool, count: usize, in_flight: usize) -> Duration {
+    let appends: Vec<Append> = (0..count)
+        .map(|i| message(sessions[i * 7 % SESSIONS], keyed))
+        .collect();
     let begin = Instant::now();
     stream::iter(appends.into_iter().map(|append| written(Rc::clone(log), append)))
         .buffer_unordered(in_flight)
@@ -130,7 +132,9 @@ fn memory(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("append/memory");
     group.throughput(Throughput::Elements(1));
     group.bench_function("batch_1", |bench| {
-        bench.iter_custom(|iterations| runtime.block_on(flow(&log, &sessions, count(iterations, 1), 1)));
+        bench.iter_custom(|iterations| {
+            runtime.block_on(flow(&log, &sessions, false, count(iterations, 1), 1))
+        });
     });
     group.finish();
 }
@@ -143,16 +147,16 @@ fn embedded(criterion: &mut Criterion) {
     runtime.block_on(open_all(&log, &sessions));
     let mut group = criterion.benchmark_group("append/embedded");
     group.sample_size(10).measurement_time(Duration::from_secs(4));
-    for batch in BATCHES {
+    let kinds = [("batch", 1), ("batch", 64), ("batch", 256), ("keyed", 64)];
+    for (kind, batch) in kinds {
         group.throughput(Throughput::Elements(batch as u64));
-        group.bench_function(
-            BenchmarkId::from_parameter(format_args!("batch_{batch}")),
-            |bench| {
-                bench.iter_custom(|iterations| {
-                    runtime.block_on(flow(&log, &sessions, count(iterations, batch), 2 * batch))
-                });
-            },
-        );
+        let id = BenchmarkId::from_parameter(format_args!("{kind}_{batch}"));
+        group.bench_function(id, |bench| {
+            bench.iter_custom(|iterations| {
+                let appends = count(iterations, batch);
+                runtime.block_on(flow(&log, &sessions, kind == "keyed", appends, 2 * batch))
+            });
+        });
     }
     group.finish();
     runtime

@@ -13,7 +13,7 @@ use crate::log::local::Fanout;
 use crate::model::Millis;
 use crate::runtime::Clock;
 
-use super::codec::Fields;
+use super::codec::{Fields, Row};
 use super::database::Database;
 use super::fault::Fault;
 use super::group::{After, Group};
@@ -29,8 +29,8 @@ const GROUP_BYTES: usize = 256 * 1024;
 /// How long the engine is left alone after it could not be opened again.
 const REOPEN_PAUSE: Duration = Duration::from_millis(250);
 
-/// Name of the row that holds the number of the last group.
-pub(super) const GROUP_ROW: &[u8] = b"group";
+/// Name of the row that holds the number of the last group and where the next record goes.
+pub(super) const PROGRESS_ROW: &[u8] = b"progress";
 
 /// The writing side of a store.
 pub(super) struct Committer {
@@ -41,9 +41,32 @@ pub(super) struct Committer {
     pub(super) clock: Clock,
     pub(super) partitions: u16,
     pub(super) heads: Heads,
-    /// Number of the last group that is on the disk.
-    pub(super) group: u64,
+    /// How far the disk is.
+    pub(super) progress: Progress,
     pub(super) health: Health,
+}
+
+/// How far a store has come: written with each group.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Progress {
+    /// Number of the last group.
+    pub(super) group: u64,
+    /// Where the next record goes.
+    pub(super) next_place: u64,
+}
+
+impl Progress {
+    fn encode(self) -> Vec<u8> {
+        Row::new().u64(self.group).u64(self.next_place).bytes()
+    }
+
+    pub(super) fn decode(row: &[u8]) -> Result<Self, Fault> {
+        let mut fields = Fields(row);
+        Ok(Self {
+            group: fields.u64()?,
+            next_place: fields.u64()?,
+        })
+    }
 }
 
 /// Whether the engine can be used.
@@ -63,8 +86,8 @@ enum Outcome {
     Done,
 }
 
-/// Outcomes, what follows from the commit, and whether there is anything to commit.
-type Applied = (Vec<Outcome>, Vec<After>, bool);
+/// Outcomes, what follows from the commit, and how far it brings the disk if there is anything to commit.
+type Applied = (Vec<Outcome>, Vec<After>, Option<Progress>);
 
 /// What became of a group.
 enum Verdict {
@@ -148,19 +171,18 @@ impl Committer {
             Ok(transaction) => transaction,
             Err(fault) => return Verdict::Failed(fault),
         };
-        let number = self.group + 1;
-        let (outcomes, after, dirty) = match self.apply(&transaction, number, requests) {
+        let (outcomes, after, progress) = match self.apply(&transaction, requests) {
             Ok(applied) => applied,
             Err((Some(culprit), fault @ Fault::Damaged(_))) => return Verdict::Poisoned(culprit, fault),
             Err((_, fault)) => return Verdict::Failed(fault),
         };
-        if !dirty {
+        let Some(progress) = progress else {
             // What was read is on the disk already.
             return Verdict::Committed(outcomes, after);
-        }
+        };
         match transaction.commit() {
             Ok(()) => {
-                self.group = number;
+                self.progress = progress;
                 Verdict::Committed(outcomes, after)
             }
             Err(error) => Verdict::InDoubt(outcomes, after, error.into()),
@@ -171,20 +193,21 @@ impl Committer {
     fn apply(
         &mut self,
         transaction: &WriteTransaction,
-        number: u64,
         requests: &[Request],
     ) -> Result<Applied, (Option<usize>, Fault)> {
         let overall = |fault| (None, fault);
         let tables = Tables::open(transaction).map_err(overall)?;
         let now = Millis(self.clock.wall_ms());
-        let mut group = Group::new(tables, &mut self.heads, number, self.partitions, now);
+        let Progress { group, next_place } = self.progress;
+        let number = group + 1;
+        let mut group = Group::new(tables, &mut self.heads, number, next_place, self.partitions, now);
         let mut outcomes = Vec::with_capacity(requests.len());
         for (index, request) in requests.iter().enumerate() {
             outcomes.push(carry_out(&mut group, request).map_err(|fault| (Some(index), fault))?);
         }
         group.sweep().map_err(overall)?;
-        group.finish(number).map_err(overall)?;
-        Ok((outcomes, group.after, group.dirty))
+        let progress = group.finish(number).map_err(overall)?;
+        Ok((outcomes, group.after, progress))
     }
 
     /// Publishes before it replies: who hears that his append is written finds it with the watchers too.
@@ -205,14 +228,11 @@ impl Committer {
 
     /// A commit that failed may have reached the disk. The group's number, written with it, says whether it did.
     fn resolve(&mut self, group: Vec<Request>, outcomes: Vec<Outcome>, after: Vec<After>, fault: Fault) {
-        let number = self.group + 1;
+        let number = self.progress.group + 1;
         self.heads.forget_all();
         self.reopen();
-        match self.last_group() {
-            Ok(last) if last >= number => {
-                self.group = last;
-                self.settle(group, outcomes, after);
-            }
+        match self.last_progress() {
+            Ok(last) if last.group >= number => self.settle(group, outcomes, after),
             Ok(_) => fail(group, &fault.into()),
             Err(_) => {
                 let unknown = LogError::Unknown {
@@ -223,11 +243,11 @@ impl Committer {
         }
     }
 
-    fn last_group(&self) -> Result<u64, Fault> {
+    fn last_progress(&self) -> Result<Progress, Fault> {
         let transaction = self.database.begin_read()?;
         let meta = super::schema::read(&transaction, "meta")?;
-        let row = meta.get(GROUP_ROW)?;
-        row.map_or(Ok(0), |row| Fields(row.value()).u64())
+        let row = meta.get(PROGRESS_ROW)?;
+        row.map_or(Ok(Progress::default()), |row| Progress::decode(row.value()))
     }
 
     /// Opens a broken engine again, but not at every request.
@@ -244,10 +264,10 @@ impl Committer {
     }
 
     fn reopen(&mut self) {
-        self.health = match self.database.reopen().and_then(|()| self.last_group()) {
+        self.health = match self.database.reopen().and_then(|()| self.last_progress()) {
             Ok(last) => {
                 tracing::info!("the log database is open again");
-                self.group = self.group.max(last);
+                self.progress = last;
                 Health::Working
             }
             Err(fault) => {
@@ -260,12 +280,17 @@ impl Committer {
 
 impl Group<'_> {
     /// Writes what was gathered over the group.
-    fn finish(&mut self, number: u64) -> Result<(), Fault> {
+    fn finish(&mut self, number: u64) -> Result<Option<Progress>, Fault> {
         self.heads.write(&mut self.tables.log)?;
-        if self.dirty {
-            self.tables.meta.insert(GROUP_ROW, &number.to_be_bytes()[..])?;
+        if !self.dirty {
+            return Ok(None);
         }
-        Ok(())
+        let progress = Progress {
+            group: number,
+            next_place: self.next_place,
+        };
+        self.tables.meta.insert(PROGRESS_ROW, &progress.encode()[..])?;
+        Ok(Some(progress))
     }
 }
 

@@ -6,10 +6,13 @@ use crate::log::append::{
 use crate::model::{LogId, Millis};
 use redb::ReadableTable as _;
 
-use super::codec::{Fields, encode_record};
+use super::codec::{Fields, Row, encode_record};
 use super::fault::Fault;
 use super::head::{Head, Heads};
-use super::schema::{Tables, expiry_key, open_key, peer_key, record_key, timer_due_key, timer_key};
+use super::places::{STRETCH, encode_places, stretch_of};
+use super::schema::{
+    Tables, expiry_key, open_key, peer_key, place_key, stretch_key, timer_due_key, timer_key,
+};
 use super::{keys, lanes, sweep};
 
 /// Effects of one group are numbered below this: 256 appends with 128 effects each.
@@ -25,6 +28,8 @@ pub(super) struct Group<'t> {
     pub(super) dirty: bool,
     /// What follows from the commit.
     pub(super) after: Vec<After>,
+    /// Where the next record goes.
+    pub(super) next_place: u64,
     next_effect: u64,
 }
 
@@ -52,6 +57,7 @@ impl<'t> Group<'t> {
         tables: Tables<'t>,
         heads: &'t mut Heads,
         number: u64,
+        next_place: u64,
         partitions: u16,
         now: Millis,
     ) -> Self {
@@ -62,6 +68,7 @@ impl<'t> Group<'t> {
             partitions,
             dirty: false,
             after: Vec::new(),
+            next_place,
             next_effect: number.saturating_mul(EFFECTS_PER_GROUP),
         }
     }
@@ -195,8 +202,20 @@ impl<'t> Group<'t> {
         if record.snapshot {
             head.snapshot = n;
         }
-        let row = encode_record(hash, record);
-        self.tables.log.insert(&record_key(log, n)[..], &row[..])?;
+        let place = self.next_place;
+        self.next_place += 1;
+        let row = Row::new()
+            .log(log)
+            .u64(n)
+            .raw(&encode_record(hash, record))
+            .bytes();
+        self.tables.record.insert(&place_key(place)[..], &row[..])?;
+        head.recent.push(place);
+        if n.is_multiple_of(STRETCH) {
+            let key = stretch_key(log, stretch_of(n));
+            let places = encode_places(&std::mem::take(&mut head.recent));
+            self.tables.log.insert(&key[..], &places[..])?;
+        }
         Ok(StoredRecord {
             n,
             hash,

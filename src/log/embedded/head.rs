@@ -32,6 +32,8 @@ pub(super) struct Head {
     /// Whether it ever had a liveness deadline, or timers.
     pub(super) alive: bool,
     pub(super) timers: bool,
+    /// Places of its records since the last full stretch.
+    pub(super) recent: Vec<u64>,
     /// Among whose open sessions it is.
     pub(super) tenant: Option<TenantId>,
     /// Whose open session it is or was.
@@ -62,6 +64,7 @@ impl Head {
             .position(self.base)
             .u64(self.snapshot)
             .u64(self.expires.0);
+        row = encode_recent(row, &self.recent);
         if let Some(tenant) = self.tenant {
             row = row.tenant(tenant);
         }
@@ -83,10 +86,51 @@ impl Head {
             base: fields.position()?,
             snapshot: fields.u64()?,
             expires: fields.millis()?,
+            recent: decode_recent(&mut fields)?,
             tenant: (flags & TENANT != 0).then(|| fields.tenant()).transpose()?,
             peer: (flags & PEER != 0).then(|| Bytes::copy_from_slice(fields.0)),
         })
     }
+}
+
+/// Places grow, and those of one log lie close: their count, then each distance from the one before, seven bits a byte.
+fn encode_recent(row: Row, recent: &[u64]) -> Row {
+    let count = u8::try_from(recent.len()).unwrap_or(u8::MAX);
+    let mut row = row.u8(count);
+    let mut before = 0;
+    for place in recent {
+        let mut distance = place.wrapping_sub(before);
+        before = *place;
+        while distance >= 0x80 {
+            row = row.u8((distance & 0x7f) as u8 | 0x80);
+            distance >>= 7;
+        }
+        row = row.u8((distance & 0x7f) as u8);
+    }
+    row
+}
+
+fn decode_recent(fields: &mut Fields<'_>) -> Result<Vec<u64>, Fault> {
+    let count = usize::from(fields.u8()?);
+    let mut recent = Vec::with_capacity(count);
+    let mut place = 0_u64;
+    for _ in 0..count {
+        let (mut distance, mut shift) = (0_u64, 0);
+        loop {
+            let byte = fields.u8()?;
+            if shift > 63 {
+                return Err(Fault::Damaged("a place beyond all places"));
+            }
+            distance |= u64::from(byte & 0x7f) << shift;
+            shift += 7;
+            if byte & 0x80 == 0 {
+                break;
+            }
+        }
+        place = place.wrapping_add(distance);
+        recent.push(place);
+    }
+    Ok(recent)
 }
 
 /// Heads of recently used logs, ahead of the disk by the group being applied.
@@ -163,6 +207,7 @@ mod tests {
             closed: true,
             alive: true,
             timers: true,
+            recent: vec![3, 4, 200, 70_000, u64::MAX],
             tenant: Some(TenantId(uuid::Uuid::from_u128(5))),
             peer: Some(Bytes::from_static(b"peer")),
             ..plain.clone()

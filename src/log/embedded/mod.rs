@@ -30,6 +30,7 @@ mod mirrors;
 mod open;
 mod options;
 mod pages;
+mod places;
 mod reader;
 mod requests;
 mod schema;

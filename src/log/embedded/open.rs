@@ -17,7 +17,7 @@ use crate::log::store::{Durability, SharedLog, StoreInfo};
 use crate::model::{MatchOp, Millis};
 
 use super::codec::Fields;
-use super::committer::{Committer, GROUP_ROW, Health};
+use super::committer::{Committer, Health, PROGRESS_ROW, Progress};
 use super::database::{Database, OpenDatabase};
 use super::fault::Fault;
 use super::handle::{EmbeddedCore, Shared};
@@ -82,7 +82,7 @@ impl EmbeddedStore {
         check_partitions(options.partitions)?;
         let database = Arc::new(Database::open(open, lock)?);
         let now = Millis(options.clock.wall_ms());
-        let (store_id, group) = identify(&database, options.partitions)?;
+        let (store_id, progress) = identify(&database, options.partitions)?;
         let mirrors = Arc::new(Mirrors::new(options.partitions));
         rebuild(&database, &mirrors, now)?;
         let (queue, requests) = mpsc::channel(options.queue.max(1));
@@ -95,7 +95,7 @@ impl EmbeddedStore {
             clock: options.clock.clone(),
             partitions: options.partitions,
             heads: Heads::default(),
-            group,
+            progress,
             health: Health::default(),
         };
         let readers = Readers::start(options.readers, options.queue, &database).map_err(disk)?;
@@ -167,8 +167,8 @@ fn lock_directory(directory: &Path) -> Result<File, LogError> {
     }
 }
 
-/// Who the store is, made at its first opening, and the number of its last group.
-fn identify(database: &Database, partitions: u16) -> Result<(Uuid, u64), LogError> {
+/// Who the store is, made at its first opening, and how far it has come.
+fn identify(database: &Database, partitions: u16) -> Result<(Uuid, Progress), LogError> {
     let identity = read_or_write_identity(database, partitions)?;
     if identity.schema != SCHEMA {
         return Err(LogError::WrongStore {
@@ -183,14 +183,14 @@ fn identify(database: &Database, partitions: u16) -> Result<(Uuid, u64), LogErro
             ),
         });
     }
-    Ok((identity.store, identity.group))
+    Ok((identity.store, identity.progress))
 }
 
 struct Identity {
     schema: u32,
     store: Uuid,
     partitions: u16,
-    group: u64,
+    progress: Progress,
 }
 
 fn read_or_write_identity(database: &Database, partitions: u16) -> Result<Identity, Fault> {
@@ -209,15 +209,15 @@ fn read_or_write_identity(database: &Database, partitions: u16) -> Result<Identi
             let row = tables.meta.get(name)?;
             Ok(row.map(|row| row.value().to_vec()).unwrap_or_default())
         };
-        let group = row(GROUP_ROW)?;
+        let progress = row(PROGRESS_ROW)?;
         Identity {
             schema: Fields(&row(SCHEMA_ROW)?).u32()?,
             store: Uuid::from_bytes(Fields(&row(STORE_ROW)?).array()?),
             partitions: Fields(&row(PARTITIONS_ROW)?).u16()?,
-            group: if group.is_empty() {
-                0
+            progress: if progress.is_empty() {
+                Progress::default()
             } else {
-                Fields(&group).u64()?
+                Progress::decode(&progress)?
             },
         }
     };

@@ -7,10 +7,11 @@ use crate::log::bounds::MAX_BATCH;
 use crate::log::store::{DueTimer, Page, Tail};
 use crate::model::{LogId, Millis, Position, TenantId};
 
-use super::codec::{Fields, decode_record};
+use super::codec::Fields;
 use super::fault::Fault;
 use super::head::Head;
-use super::schema::{ReadRows, after, head_key, peer_key, read, record_key};
+use super::places::{places, record_at};
+use super::schema::{ReadRows, after, head_key, peer_key, read};
 
 /// The head of a log that is there and has not expired.
 fn head(table: &ReadRows, log: LogId, now: Millis) -> Result<Option<Head>, Fault> {
@@ -22,44 +23,52 @@ fn head(table: &ReadRows, log: LogId, now: Millis) -> Result<Option<Head>, Fault
 }
 
 /// Records `from..=to`, all of which must be there.
-fn records(table: &ReadRows, log: LogId, from: u64, to: u64) -> Result<Vec<StoredRecord>, Fault> {
+fn records(
+    tables: &Reading,
+    log: LogId,
+    head: &Head,
+    from: u64,
+    to: u64,
+) -> Result<Vec<StoredRecord>, Fault> {
     if from > to {
         return Ok(Vec::new());
     }
-    let mut records = Vec::new();
-    let (begin, end) = (record_key(log, from), record_key(log, to));
-    for (n, row) in (from..).zip(table.range(&begin[..]..=&end[..])?) {
-        let (key, row) = row?;
-        if key.value() != record_key(log, n) {
-            return Err(Fault::Damaged("a record is missing"));
-        }
-        records.push(decode_record(n, row.value())?);
+    let places = places(&tables.logs, log, head, from, to)?;
+    (from..)
+        .zip(places)
+        .map(|(n, place)| record_at(&tables.records, place, log, n))
+        .collect()
+}
+
+/// What a log is read from.
+struct Reading {
+    logs: ReadRows,
+    records: ReadRows,
+}
+
+impl Reading {
+    fn at(transaction: &ReadTransaction) -> Result<Self, Fault> {
+        Ok(Self {
+            logs: read(transaction, "log")?,
+            records: read(transaction, "record")?,
+        })
     }
-    if records.len() as u64 != to - from + 1 {
-        return Err(Fault::Damaged("a record is missing"));
-    }
-    Ok(records)
 }
 
 pub(super) fn tail(read_at: &ReadTransaction, log: LogId, now: Millis) -> Result<Option<Tail>, Fault> {
-    let table = read(read_at, "log")?;
-    let Some(head) = head(&table, log, now)? else {
+    let tables = Reading::at(read_at)?;
+    let Some(head) = head(&tables.logs, log, now)? else {
         return Ok(None);
     };
     let from = head.tail_from();
-    let base = if from == head.base.n + 1 {
+    let before = if from == head.base.n + 1 { from } else { from - 1 };
+    let mut records = records(&tables, log, &head, before, head.top.n)?;
+    let base = if before == from {
         head.base
     } else {
-        position(&table, log, from - 1)?
+        records.remove(0).position()
     };
-    let records = records(&table, log, from, head.top.n)?;
     Ok(Some(Tail { base, records }))
-}
-
-fn position(table: &ReadRows, log: LogId, n: u64) -> Result<Position, Fault> {
-    let row = table.get(&record_key(log, n)[..])?;
-    let row = row.ok_or(Fault::Damaged("a record is missing"))?;
-    Ok(decode_record(n, row.value())?.position())
 }
 
 pub(super) fn forward(
@@ -98,14 +107,14 @@ fn page(
     now: Millis,
     choose: impl FnOnce(u64, u64) -> (u64, u64),
 ) -> Result<Option<Page>, Fault> {
-    let table = read(read_at, "log")?;
-    let Some(head) = head(&table, log, now)? else {
+    let tables = Reading::at(read_at)?;
+    let Some(head) = head(&tables.logs, log, now)? else {
         return Ok(None);
     };
     let oldest = head.base.n + 1;
     let (from, to) = choose(oldest, head.top.n);
     Ok(Some(Page {
-        records: records(&table, log, from, to)?,
+        records: records(&tables, log, &head, from, to)?,
         oldest,
         top: head.top,
     }))

@@ -2,8 +2,9 @@
 //!
 //! | table | key | value |
 //! |---|---|---|
-//! | `log` | log, n | the record |
-//! | `log` | log, 2^64-1 | the head: beside the newest record, so that an append touches one leaf |
+//! | `record` | place | log, n, the record |
+//! | `log` | log, first n | places of a stretch of its records |
+//! | `log` | log, 2^64-1 | its head, with the places of the newest |
 //! | `key` | day, hash of partition and key | the first answer |
 //! | `peer` | partition, peer | its log |
 //! | `open` | tenant, log | until when |
@@ -20,7 +21,7 @@
 //! | `expiry` | hour, log | |
 //! | `meta` | name | |
 //!
-//! Session ids are time-ordered, so the live part of `log` is at its end.
+//! Places are given in the order of writing and session ids are time-ordered: what is written together lies together.
 
 use redb::{ReadOnlyTable, ReadTransaction, Table, TableDefinition, WriteTransaction};
 
@@ -61,7 +62,7 @@ macro_rules! tables {
 }
 
 tables!(
-    log, key, peer, open, effect, lane, lane_due, timer, timer_due, alive, matching, departed, spent,
+    record, log, key, peer, open, effect, lane, lane_due, timer, timer_due, alive, matching, departed, spent,
     spent_due, expiry, meta
 );
 
@@ -70,12 +71,16 @@ pub(super) fn read(transaction: &ReadTransaction, table: &'static str) -> Result
     Ok(transaction.open_table(Definition::new(table))?)
 }
 
-pub(super) fn record_key(log: LogId, n: u64) -> Vec<u8> {
-    Row::new().log(log).u64(n).bytes()
+pub(super) fn place_key(place: u64) -> [u8; 8] {
+    place.to_be_bytes()
+}
+
+pub(super) fn stretch_key(log: LogId, first: u64) -> Vec<u8> {
+    Row::new().log(log).u64(first).bytes()
 }
 
 pub(super) fn head_key(log: LogId) -> Vec<u8> {
-    record_key(log, HEAD_N)
+    stretch_key(log, HEAD_N)
 }
 
 pub(super) fn peer_key(partition: u16, peer: &[u8]) -> Vec<u8> {

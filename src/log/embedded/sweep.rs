@@ -10,7 +10,10 @@ use super::fault::Fault;
 use super::group::{After, Group};
 use super::head::Head;
 use super::keys;
-use super::schema::{HEAD_N, HOUR_MS, Rows, after, head_key, open_key, peer_key, record_key, timer_due_key};
+use super::places::decode_places;
+use super::schema::{
+    HOUR_MS, Rows, after, head_key, open_key, peer_key, place_key, stretch_key, timer_due_key,
+};
 
 /// Rows that one group removes at most.
 const STEP: usize = 256;
@@ -18,7 +21,7 @@ const STEP: usize = 256;
 impl Group<'_> {
     pub(super) fn sweep(&mut self) -> Result<(), Fault> {
         let now = self.now;
-        let mut budget = STEP - self.sweep_logs(STEP)?;
+        let mut budget = STEP.saturating_sub(self.sweep_logs(STEP)?);
         budget -= drain(&mut self.tables.key, &[], &keys::horizon(now), budget)?;
         let departed = now.0.saturating_sub(DEPARTED_MS).to_be_bytes();
         budget -= drain(&mut self.tables.departed, &[], &departed, budget)?;
@@ -27,7 +30,7 @@ impl Group<'_> {
         Ok(())
     }
 
-    /// Returns how many rows it removed, at most `budget`.
+    /// Returns how many rows it removed: `budget`, give or take a stretch.
     fn sweep_logs(&mut self, budget: usize) -> Result<usize, Fault> {
         let mut removed = 0;
         while removed < budget {
@@ -45,9 +48,8 @@ impl Group<'_> {
             };
             if let Some(head) = head.filter(|head| head.expires.0 / HOUR_MS <= hour && head.is_gone(self.now))
             {
-                let rows = forget(self, log, &head, budget - removed)?;
-                removed += rows.min(budget - removed);
-                if removed == budget {
+                removed += forget(self, log, &head, budget - removed)?;
+                if removed >= budget {
                     break;
                 }
             }
@@ -92,13 +94,19 @@ impl Group<'_> {
 }
 
 /// Removes a log that has expired, except effects that still wait; its head goes last, when `budget` rows were enough for the
-/// records. Returns how many rows it removed; `budget` or more means that it is not finished.
+/// records, give or take a stretch. Returns how many rows it removed; `budget` or more means that it is not finished.
 pub(super) fn forget(group: &mut Group<'_>, log: LogId, head: &Head, budget: usize) -> Result<usize, Fault> {
-    let (begin, end) = (record_key(log, 0), record_key(log, HEAD_N));
-    let removed = drain(&mut group.tables.log, &begin, &end, budget)?;
-    if removed >= budget {
-        return Ok(removed);
+    let mut removed = 0;
+    while let Some((key, places)) = first_stretch(group, log)? {
+        if removed >= budget {
+            return Ok(removed);
+        }
+        removed += places.len() + 1;
+        forget_records(group, &places)?;
+        group.tables.log.remove(&key[..])?;
     }
+    forget_records(group, &head.recent)?;
+    removed += head.recent.len();
     let partition = group.partition(log);
     group.tables.log.remove(&head_key(log)[..])?;
     group.heads.remove(log);
@@ -123,6 +131,26 @@ pub(super) fn forget(group: &mut Group<'_>, log: LogId, head: &Head, budget: usi
         forget_timers(group, partition, log)?;
     }
     Ok(removed)
+}
+
+/// Key and places.
+type Stretch = (Vec<u8>, Vec<u64>);
+
+fn first_stretch(group: &Group<'_>, log: LogId) -> Result<Option<Stretch>, Fault> {
+    let (begin, end) = (stretch_key(log, 0), head_key(log));
+    let mut stretches = group.tables.log.range(&begin[..]..&end[..])?;
+    let Some(row) = stretches.next() else {
+        return Ok(None);
+    };
+    let (key, row) = row?;
+    Ok(Some((key.value().to_vec(), decode_places(row.value())?)))
+}
+
+fn forget_records(group: &mut Group<'_>, places: &[u64]) -> Result<(), Fault> {
+    for place in places {
+        group.tables.record.remove(&place_key(*place)[..])?;
+    }
+    Ok(())
 }
 
 fn forget_timers(group: &mut Group<'_>, partition: u16, log: LogId) -> Result<(), Fault> {

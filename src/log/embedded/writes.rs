@@ -5,29 +5,29 @@ use redb::ReadableTable as _;
 use crate::log::effects::{EffectId, Leased};
 use crate::model::{LogId, MatchOp, Millis, ReadyDesk, TenantId, WaitingSession};
 
-use super::codec::{Fields, Row, decode_record, erased};
+use super::codec::{Fields, Row, erased};
 use super::fault::Fault;
 use super::group::Group;
 use super::head::Head;
 use super::lanes;
-use super::schema::{departed_key, matching_key, record_key};
+use super::places::{places, record_at, stretch_of};
+use super::schema::{departed_key, matching_key, place_key, stretch_key};
 use super::sweep::drain;
 
 impl Group<'_> {
     pub(super) fn erase(&mut self, log: LogId, numbers: &[u64]) -> Result<(), Fault> {
-        let Some(head) = self.head(log)? else {
+        let Some(head) = self.head(log)?.cloned() else {
             return Ok(());
         };
-        let (base, top) = (head.base.n, head.top.n);
-        for n in numbers.iter().copied().filter(|n| *n > base && *n <= top) {
-            let key = record_key(log, n);
-            let row = match self.tables.log.get(&key[..])? {
-                Some(row) => erased(n, row.value())?,
-                None => None,
-            };
-            if let Some(row) = row {
-                self.dirty = true;
-                self.tables.log.insert(&key[..], &row[..])?;
+        let kept = |n: &u64| *n > head.base.n && *n <= head.top.n;
+        for n in numbers.iter().copied().filter(kept) {
+            for place in places(&self.tables.log, log, &head, n, n)? {
+                let record = record_at(&self.tables.record, place, log, n)?;
+                if let Some(row) = erased(&record) {
+                    self.dirty = true;
+                    let row = Row::new().log(log).u64(n).raw(&row).bytes();
+                    self.tables.record.insert(&place_key(place)[..], &row[..])?;
+                }
             }
         }
         Ok(())
@@ -35,27 +35,24 @@ impl Group<'_> {
 
     /// Never the last snapshot or what follows it; a log without one is needed from its beginning.
     pub(super) fn trim(&mut self, log: LogId, below: u64) -> Result<(), Fault> {
-        let Some(head) = self.head(log)? else {
+        let Some(mut head) = self.head(log)?.cloned() else {
             return Ok(());
         };
-        let mut head = head.clone();
         let below = below.min(head.snapshot);
-        if below <= head.base.n + 1 {
+        let oldest = head.base.n + 1;
+        if below <= oldest {
             return Ok(());
         }
-        let last = below - 1;
-        let row = self.tables.log.get(&record_key(log, last)[..])?;
-        let row = row.ok_or(Fault::Damaged("a record is missing"))?;
-        let base = decode_record(last, row.value())?.position();
-        drop(row);
+        let gone = places(&self.tables.log, log, &head, oldest, below - 1)?;
+        let last = gone.last().copied().unwrap_or_default();
+        head.base = record_at(&self.tables.record, last, log, below - 1)?.position();
         self.dirty = true;
-        drain(
-            &mut self.tables.log,
-            &record_key(log, 0),
-            &record_key(log, below),
-            usize::MAX,
-        )?;
-        head.base = base;
+        for place in gone {
+            self.tables.record.remove(&place_key(place)[..])?;
+        }
+        // A stretch that is partly kept stays whole.
+        let (begin, end) = (stretch_key(log, 0), stretch_key(log, stretch_of(below)));
+        drain(&mut self.tables.log, &begin, &end, usize::MAX)?;
         self.heads.set(log, head);
         Ok(())
     }

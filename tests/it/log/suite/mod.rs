@@ -115,6 +115,7 @@ macro_rules! conformance {
             pages::trimming_spares_the_last_snapshot,
             pages::erasing_takes_bodies_and_keeps_the_chain,
             pages::tops_come_in_the_order_asked,
+            pages::a_long_log_reads_trims_and_erases_like_a_short_one,
             expiry::an_expired_log_is_gone,
             expiry::a_later_append_sets_another_expiry,
             expiry::a_peer_whose_session_expired_gets_another,

@@ -1,6 +1,6 @@
 //! Reading, trimming, erasing.
 
-use nexus::log::{Basis, StoredBody};
+use nexus::log::{Basis, StoredBody, StoredRecord};
 use nexus::model::Position;
 
 use super::Harness;
@@ -129,4 +129,52 @@ pub(crate) async fn tops_come_in_the_order_asked(h: &impl Harness) {
     assert_eq!(log.tops(partition, Vec::new()).await.unwrap(), []);
     let elsewhere = (partition + 1) % log.info().partitions;
     assert_eq!(log.tops(elsewhere, vec![one]).await.unwrap(), [None]);
+}
+
+/// Longer than any stretch in which a store may keep records together.
+pub(crate) async fn a_long_log_reads_trims_and_erases_like_a_short_one(h: &impl Harness) {
+    let (log, id) = (h.core(), session(h));
+    let mut top = Position::default();
+    for begin in (1..=320_u64).step_by(32) {
+        let mut records: Vec<_> = (begin..begin + 32)
+            .map(|n| with_body(&n.to_string(), "body"))
+            .collect();
+        records[20].snapshot = true;
+        (_, top) = written(&*log, append(id, Basis::Decided(top), records)).await;
+    }
+    let page = async |from, limit| {
+        let page = log.read_forward(id, from, limit).await.unwrap().unwrap();
+        numbers(&page.records)
+    };
+    assert_eq!(page(1, 1_000).await, (1..=320).collect::<Vec<_>>());
+    assert_eq!(page(60, 10).await, (60..=69).collect::<Vec<_>>());
+    assert_eq!(page(64, 1).await, [64]);
+    assert_eq!(page(65, 64).await, (65..=128).collect::<Vec<_>>());
+    let back = log.read_backward(id, 130, 70).await.unwrap().unwrap();
+    assert_eq!(numbers(&back.records), (61..=130).collect::<Vec<_>>());
+    assert_eq!(
+        numbers(&tail(&*log, id).await.records),
+        (309..=320).collect::<Vec<_>>()
+    );
+    log.erase(id, vec![64, 65, 200]).await.unwrap();
+    let erased = log.read_forward(id, 64, 2).await.unwrap().unwrap();
+    assert!(
+        erased
+            .records
+            .iter()
+            .all(|record| record.body == StoredBody::Erased)
+    );
+    for below in [63, 64, 65, 66, 129, 200] {
+        log.trim(id, below).await.unwrap();
+        let rest = log.read_forward(id, 1, 1_000).await.unwrap().unwrap();
+        assert_eq!(rest.oldest, below);
+        assert_eq!(numbers(&rest.records), (below..=320).collect::<Vec<_>>());
+        verified_from_first(&rest.records);
+    }
+    assert_eq!(written(&*log, decided(id, top, "321")).await.0, 321);
+}
+
+fn verified_from_first(records: &[StoredRecord]) {
+    let (first, rest) = records.split_first().unwrap();
+    verified(first.position(), rest);
 }
