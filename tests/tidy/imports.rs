@@ -50,11 +50,7 @@ const NEVER: [(&str, &[&str], &str); 8] = [
         &["net", "provisioning"],
         "a shard knows neither sockets nor tenants",
     ),
-    (
-        "routing",
-        &["net", "log"],
-        "a call to another service is an effect",
-    ),
+    ("routing", &["net"], "a call to another service is an effect"),
 ];
 
 fn layer(module: &str) -> Option<usize> {

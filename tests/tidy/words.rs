@@ -13,7 +13,7 @@ struct Banned {
 
 const PURE: &[&str] = &["src/model/", "src/protocol/", "src/session/"];
 
-const BANNED: [Banned; 10] = [
+const BANNED: [Banned; 11] = [
     Banned {
         call: "unbounded_channel",
         within: &[],
@@ -40,7 +40,13 @@ const BANNED: [Banned; 10] = [
     },
     Banned {
         call: "Uuid::now_v7",
-        within: &[],
+        within: PURE,
+        except: &[],
+        instead: "time and randomness are arguments; build the id from them",
+    },
+    Banned {
+        call: "Uuid::new_v4",
+        within: PURE,
         except: &[],
         instead: "time and randomness are arguments; build the id from them",
     },

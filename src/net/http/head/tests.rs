@@ -1,3 +1,5 @@
+//! What a request head may look like, and what it may not.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! What a stream of frames becomes, however it is cut.
+
 use super::*;
 use crate::net::websocket::frame::encode_masked;
 use proptest::prelude::*;
