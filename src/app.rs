@@ -1,15 +1,45 @@
 //! The composition root: builds every part and ties them together.
+//!
+//! One thread a core runs the message path ([`core`]); this thread runs provisioning, certificates and the drain; health and
+//! metrics have a thread of their own, so that they answer when the cores are busy.
+
+mod core;
+mod limits;
+mod stores;
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, Result};
+use futures_util::FutureExt as _;
+use futures_util::future::LocalBoxFuture;
 use tokio::sync::mpsc;
+use uuid::Uuid;
 
 use crate::api::health::{Health, HealthServer};
-use crate::config::Config;
+use crate::api::ux;
+use crate::config::{Auto, Config, StoreMode};
+use crate::log::NodeId;
+use crate::log::redis::RedisStore;
+use crate::model::Millis;
+use crate::net::tls::{CertificateFiles, Certificates, TicketKeys, Tls, development_certificate};
+use crate::net::{Gate, ServeLimits};
+use crate::provisioning::access::Access;
+use crate::provisioning::declare::{self, DEVELOPMENT, Development};
+use crate::provisioning::{Act, Provisioning};
+use crate::runtime::clock::Clock;
+use crate::runtime::cores::{CoreId, CoreResult, Cores};
 use crate::runtime::{Drain, DrainPlan, Readiness};
+use crate::shard::Links;
 use crate::telemetry::{Logs, Metrics};
+
+use self::core::{Door, Parts};
+use self::stores::LogStore;
+
+/// How often certificates are looked at; container platforms change them by moving a link.
+const CERTIFICATES_EVERY: Duration = Duration::from_secs(30);
 
 /// What `serve` takes besides settings.
 #[derive(Default)]
@@ -35,56 +65,250 @@ pub enum Order {
 ///
 /// # Errors
 /// When a part cannot be built or fails.
-pub fn serve(config: Config, options: ServeOptions) -> anyhow::Result<()> {
-    let drain = Drain::new();
-    let readiness = Readiness::new();
-    let health = Health {
-        readiness: readiness.clone(),
-        drain: drain.token(),
-        metrics: Metrics::install()?,
-        logs: options.logs,
-    };
-    let admin = HealthServer::start(config.listen.admin.address, health)
-        .with_context(|| format!("the admin listener on {}", config.listen.admin.address))?;
-    tracing::info!(listener = "admin", address = %admin.address(), "listening");
+pub fn serve(config: Config, options: ServeOptions) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
+    runtime.block_on(serve_on(Arc::new(config), options))
+}
+
+async fn serve_on(config: Arc<Config>, options: ServeOptions) -> Result<()> {
+    let clock = Clock::system();
+    let (drain, readiness) = (Drain::new(), Readiness::new());
+    let metrics = Metrics::install()?;
+    let health = Health {
+        readiness: readiness.clone(),
+        drain: drain.token(),
+        metrics: metrics.clone(),
+        logs: options.logs,
+    };
+    let admin = config.listen.admin.address;
+    let admin =
+        HealthServer::start(admin, health).with_context(|| format!("the admin listener on {admin}"))?;
+    tracing::info!(listener = "admin", address = %admin.address(), "listening");
+
+    let mut provisioned = readiness.latch("provisioning");
+    let now = Millis(clock.wall_ms());
+    let provisioning = stores::provisioning(&config, now).await.context("provisioning")?;
+    let development = development(&config, &provisioning, now).await?;
+    provisioned.release();
+
+    let certificates = certificates(&config)?;
+    let cores = config.cores.count.or(processors());
+    let (links, mailrooms) = Links::between(cores, config.limits.queues.mailbox);
+    let (opened, mut openings) = mpsc::channel(cores);
+    let parts = Parts {
+        store: LogStore::open(&config.store, &clock).context("the session log")?,
+        node: NodeId(Uuid::new_v4()),
+        links,
+        snapshots: provisioning.snapshots().clone(),
+        directory: Arc::clone(provisioning.directory()),
+        access: Arc::new(Access::new(None)),
+        widget_settings: development
+            .as_ref()
+            .map(|it| ux::widget::settings(&it.api_key, &it.endpoint)),
+        public: door(&config, config.listen.public.address, Some(tls(&certificates)?)),
+        plain: config
+            .listen
+            .public
+            .plain_address
+            .map(|addr| door(&config, addr, None)),
+        drain: drain.token(),
+        opened,
+        clock,
+        config: Arc::clone(&config),
+    };
+    let works = mailrooms.into_iter().map(|mailroom| {
+        let (parts, latch) = (parts.clone(), readiness.latch("log"));
+        let (tally, lag) = (metrics.core(), metrics.lag());
+        move |core: CoreId| -> LocalBoxFuture<'static, CoreResult> {
+            core::run(parts, core, mailroom, latch, tally, lag).boxed_local()
+        }
+    });
+    let mut running = Cores::start(works.collect(), config.cores.pin)?;
+    drop(parts);
+
+    tokio::spawn(watch_certificates(Arc::clone(&certificates)));
+    let mut orders = options.orders;
+    loop {
+        tokio::select! {
+            ended = running.ended() => return Ok(ended?),
+            Some(store) = openings.recv() => {
+                if openings.sender_strong_count() > 0 {
+                    openings.close();
+                }
+                tracing::info!(
+                    store = store.name, durability = %store.durability, partitions = store.partitions, cores,
+                    "serving"
+                );
+                greet(&config, development.as_ref());
+            }
+            order = next_order(&mut orders) => match order {
+                Some(Order::Reload(_)) => reload(&certificates),
+                Some(Order::Drain) | None => break,
+            },
+        }
+    }
+    readiness.withdraw();
     let plan = DrainPlan {
         not_ready: config.drain.delay,
         deadline: config.drain.deadline,
     };
-    runtime.block_on(async {
-        let mut orders = options.orders;
-        loop {
-            let order = match &mut orders {
-                Some(orders) => orders.recv().await,
-                None => std::future::pending().await,
-            };
-            match order {
-                Some(Order::Reload(_)) => {}
-                Some(Order::Drain) | None => break,
+    let report = drain.run(plan).await;
+    for phase in &report.phases {
+        tracing::info!(phase = phase.phase.name(), took = ?phase.took, held = phase.held, cut = phase.cut, "drain phase");
+    }
+    tracing::info!(clean = report.clean, cut = report.cut, "drained");
+    Ok(running.ended().await?)
+}
+
+async fn next_order(orders: &mut Option<mpsc::Receiver<Order>>) -> Option<Order> {
+    match orders {
+        Some(orders) => orders.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// One core a processor, unless the configuration says otherwise.
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// The development tenant, applied where the configuration asks for it.
+async fn development(
+    config: &Config,
+    provisioning: &Provisioning,
+    now: Millis,
+) -> Result<Option<Development>> {
+    if !config.provisioning.development_tenant {
+        return Ok(None);
+    }
+    apply(provisioning, DEVELOPMENT, now)
+        .await
+        .context("the development tenant")?;
+    Ok(declare::development())
+}
+
+async fn apply(provisioning: &Provisioning, text: &str, now: Millis) -> Result<declare::Report> {
+    let act = Act {
+        actor: "provision".to_owned(),
+        at: now,
+    };
+    Ok(declare::apply(provisioning.directory(), text, &act).await?)
+}
+
+fn certificates(config: &Config) -> Result<Arc<Certificates>> {
+    let public = &config.listen.public;
+    let files = match (&public.certificate_file, &public.key_file) {
+        (Some(chain), Some(key)) => CertificateFiles {
+            chain: chain.clone(),
+            key: key.clone(),
+        },
+        _ => development_certificate(&config.store.data_dir).context("make the development certificate")?,
+    };
+    Ok(Arc::new(Certificates::load(files)?))
+}
+
+fn tls(certificates: &Arc<Certificates>) -> Result<Tls> {
+    Ok(Tls::new(Arc::clone(certificates), TicketKeys::random()?)?)
+}
+
+fn door(config: &Config, addr: SocketAddr, tls: Option<Tls>) -> Door {
+    let total = match config.limits.connections.total {
+        Auto::Fixed(total) => total,
+        Auto::Auto => open_files() * 9 / 10,
+    };
+    let limits: ServeLimits = limits::serve(&config.limits, &config.listen.public.proxies, total);
+    Door {
+        addr,
+        gate: Gate::new(&limits.listener),
+        limits,
+        tls,
+    }
+}
+
+fn open_files() -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    limit
+        .and_then(|limit| usize::try_from(limit).ok())
+        .unwrap_or(1 << 20)
+}
+
+async fn watch_certificates(certificates: Arc<Certificates>) {
+    let mut every = tokio::time::interval(CERTIFICATES_EVERY);
+    loop {
+        every.tick().await;
+        match certificates.reload_if_changed() {
+            Ok(true) => tracing::info!("certificate changed: new connections get the new one"),
+            Ok(false) => {}
+            Err(error) => {
+                tracing::error!(%error, "the changed certificate cannot be used; the old one stays")
             }
         }
-        readiness.withdraw();
-        let report = drain.run(plan).await;
-        tracing::info!(clean = report.clean, cut = report.cut, "drained");
-    });
-    Ok(())
+    }
+}
+
+fn reload(certificates: &Certificates) {
+    match certificates.reload() {
+        Ok(()) => tracing::info!("certificate read again"),
+        Err(error) => tracing::error!(%error, "the certificate cannot be used; the old one stays"),
+    }
+}
+
+/// Tells a developer where everything is.
+fn greet(config: &Config, development: Option<&Development>) {
+    let public = &config.listen.public;
+    tracing::info!(listener = "public", address = %public.address, tls = true, "listening");
+    if let Some(plain) = public.plain_address {
+        tracing::info!(listener = "public", address = %plain, tls = false, "listening");
+    }
+    let (Some(development), Some(plain)) = (development, public.plain_address) else {
+        return;
+    };
+    tracing::info!("customer page: http://{plain}/ux/widget/");
+    tracing::info!("agent page:    http://{plain}/ux/workspace/");
+    tracing::info!(api_key = development.api_key, "development API key");
+    for (login, token) in &development.agents {
+        tracing::info!(login, token, "development agent");
+    }
 }
 
 /// Prepares the stores for this release.
 ///
 /// # Errors
 /// When a store cannot be reached or prepared.
-pub fn migrate(_config: Config) -> anyhow::Result<()> {
-    anyhow::bail!("there is no store to migrate yet")
+pub fn migrate(config: Config) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        if config.store.mode == StoreMode::Redis {
+            RedisStore::migrate(&stores::redis_options(&config.store)?).await?;
+            tracing::info!("the session log's function is loaded");
+        }
+        let now = Millis(Clock::system().wall_ms());
+        stores::provisioning(&config, now).await?;
+        tracing::info!("provisioning is up to date");
+        Ok(())
+    })
 }
 
 /// Applies a declarative provisioning file.
 ///
 /// # Errors
 /// When the file is unsound or the store cannot be reached.
-pub fn provision(_config: Config, _file: &Path) -> anyhow::Result<()> {
-    anyhow::bail!("there is no store to provision yet")
+pub fn provision(config: Config, file: &Path) -> Result<()> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let now = Millis(Clock::system().wall_ms());
+        let provisioning = stores::provisioning(&config, now).await?;
+        let report = apply(&provisioning, &text, now).await?;
+        for item in &report.items {
+            tracing::info!(kind = ?item.kind, name = item.name, outcome = ?item.outcome, "provisioned");
+        }
+        Ok(())
+    })
 }

@@ -1,9 +1,12 @@
 //! Path tables of the listeners, authentication, and the one mapping from error to status.
 
+pub mod administration;
 pub mod auth;
+pub mod documents;
 pub mod health;
 pub mod pages;
 pub mod provisioning;
+pub mod public;
 pub mod refusals;
 pub mod route;
 pub mod ux;

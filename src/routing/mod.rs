@@ -10,4 +10,4 @@ mod profile;
 
 pub use builtin::{BuiltinRouter, sweep};
 pub use positions::tell_positions;
-pub use profile::{Placement, WorkProfile, placement, work_profile};
+pub use profile::{desk_profile, display_name, place};

@@ -1,47 +1,15 @@
 //! From provisioning to what routing compares: an agent's abilities and a session's needs.
 
-use crate::model::{AgentId, Media, TenantId};
+use crate::model::{AgentId, TenantId};
 use crate::provisioning::Snapshot;
 use crate::provisioning::objects::{Agent, AgentRole, Queue};
-
-/// What an agent is provisioned for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WorkProfile {
-    /// What customers see.
-    pub name: String,
-    /// Places per medium.
-    pub capacity: Vec<(Media, u16)>,
-    /// Abilities, as [`placement`] names needs.
-    pub skills: Vec<String>,
-    /// Queues served.
-    pub queues: Vec<String>,
-    /// May monitor, coach and barge in.
-    pub supervisor: bool,
-    /// Offers are accepted for them.
-    pub auto_accept: bool,
-}
-
-/// Where a session waits and what its agent must have.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Placement {
-    /// The queue.
-    pub queue: String,
-    /// Larger is served first.
-    pub priority: u32,
-    /// Abilities its agent must have.
-    pub skills: Vec<String>,
-    /// How long an agent has to accept, milliseconds.
-    pub offer_ms: u64,
-}
+use crate::session::{DeskProfile, Place};
 
 /// The profile of an agent who may work now; `None` for one who is unknown or disabled.
 #[must_use]
-pub fn work_profile(snapshot: &Snapshot, tenant: TenantId, login: &AgentId) -> Option<WorkProfile> {
+pub fn desk_profile(snapshot: &Snapshot, tenant: TenantId, login: &AgentId) -> Option<DeskProfile> {
     let agent = &snapshot.agent(tenant, login)?.value;
-    if !agent.enabled {
-        return None;
-    }
-    Some(WorkProfile {
+    agent.enabled.then(|| DeskProfile {
         name: display_name(agent),
         capacity: agent
             .capacity
@@ -51,15 +19,14 @@ pub fn work_profile(snapshot: &Snapshot, tenant: TenantId, login: &AgentId) -> O
         skills: abilities(agent),
         queues: queues(snapshot, tenant, agent),
         supervisor: agent.is(AgentRole::Supervisor),
-        auto_accept: agent.auto_accept,
     })
 }
 
 /// Where a session of this queue waits; `None` for a queue that is unknown or takes no sessions.
 #[must_use]
-pub fn placement(snapshot: &Snapshot, tenant: TenantId, queue: &str) -> Option<Placement> {
+pub fn place(snapshot: &Snapshot, tenant: TenantId, queue: &str) -> Option<Place> {
     let queue = &snapshot.queue(tenant, queue)?.value;
-    queue.enabled.then(|| Placement {
+    queue.enabled.then(|| Place {
         queue: queue.name.clone(),
         // Provisioned priorities may be negative; the tables count from zero.
         priority: queue.priority.saturating_add(1 << 16).max(0).unsigned_abs(),
@@ -68,12 +35,15 @@ pub fn placement(snapshot: &Snapshot, tenant: TenantId, queue: &str) -> Option<P
     })
 }
 
-fn display_name(agent: &Agent) -> String {
-    if agent.nickname.is_empty() {
-        agent.login.clone()
-    } else {
-        agent.nickname.clone()
-    }
+/// What customers and colleagues read.
+#[must_use]
+pub fn display_name(agent: &Agent) -> String {
+    let full = format!("{} {}", agent.first_name, agent.last_name);
+    [agent.nickname.trim(), full.trim(), agent.login.as_str()]
+        .into_iter()
+        .find(|name| !name.is_empty())
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// A skill at level 3 is three abilities, so that "at least" becomes "has".

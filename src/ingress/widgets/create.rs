@@ -14,8 +14,8 @@ use crate::protocol::widget::{CreateChat, created};
 use crate::provisioning::objects::{
     BlockedCustomer, Endpoint, MessageTemplate, OpeningHours, Stored, Tenant,
 };
-use crate::routing::placement;
-use crate::session::{Open, Place, SessionInput, Terms};
+use crate::routing;
+use crate::session::{Open, SessionInput, Terms};
 use crate::shard::Keyed;
 
 use super::access::{Access, client_key};
@@ -93,7 +93,7 @@ async fn open(widgets: &Widgets, call: &Call, access: &Access, chat: CreateChat)
     let endpoint = find_endpoint(call, access.tenant, chat.endpoint.as_deref())?;
     let nickname = chat.nickname.ok_or(Fault::new(Code::InvalidNickname))?;
     let place =
-        placement(snapshot, access.tenant, &endpoint.queue).ok_or(Fault::new(Code::InvalidEndpoint))?;
+        routing::place(snapshot, access.tenant, &endpoint.queue).ok_or(Fault::new(Code::InvalidEndpoint))?;
     let language = language(call, endpoint, tenant);
     let idempotent = idempotency::key(call.headers(), widgets.options().idempotency_key)?;
     let entropy = Uuid::new_v4().into_bytes();
@@ -128,12 +128,7 @@ async fn open(widgets: &Widgets, call: &Call, access: &Access, chat: CreateChat)
         nickname,
         participant: token.participant,
         transport: token.transport,
-        place: Place {
-            queue: place.queue,
-            priority: place.priority,
-            skills: place.skills,
-            offer_ms: place.offer_ms,
-        },
+        place,
         welcome: welcome(call, access.tenant, tenant, endpoint, &language),
         terms: terms(widgets, call, access.tenant, tenant, &language),
     }));

@@ -75,11 +75,11 @@ impl WidgetOptions {
             types: media.types.clone(),
             upload_time: media.upload_timeout,
             idempotency_key: limits.http.idempotency_key,
-            per_key: rate(rates.api_key),
-            per_address: rate(rates.address),
-            creates_per_address: rate(rates.create),
-            per_session: rate(rates.session),
-            refused_per_address: rate(rates.refused),
+            per_key: rates.api_key.into(),
+            per_address: rates.address.into(),
+            creates_per_address: rates.create.into(),
+            per_session: rates.session.into(),
+            refused_per_address: rates.refused.into(),
             remembered: rates.remembered,
             linger: Linger {
                 closing_ms: millis(chat.close_linger),
@@ -100,13 +100,6 @@ impl Default for WidgetOptions {
             &config::Media::default(),
             "none",
         )
-    }
-}
-
-fn rate(rate: config::Rate) -> Rate {
-    match rate.per {
-        config::Per::Second => Rate::per_second(rate.events, rate.burst),
-        config::Per::Minute => Rate::per_minute(rate.events, rate.burst),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::model::{
 };
 use crate::protocol::agent::{AfterAction, Command, DeskCommand, SessionCommand, Target as NamedTarget};
 use crate::protocol::envelope::{Code, Fault};
+use crate::routing;
 use crate::session::{
     AfterLeave, AgentAct, AgentCommand, DeskAct, DeskInput, DeskRejection, File, Participant, Place, Purpose,
     Rejection, SessionInput, Target,
@@ -18,7 +19,7 @@ use crate::shard::{SessionView, ShardError, Typing};
 
 use super::principal::AgentPrincipal;
 use super::service::Shared;
-use super::{files, picture, profile, questions};
+use super::{files, picture, questions};
 
 /// Carries a command out and says what the reply's `data` is.
 pub(super) async fn carry_out(
@@ -178,7 +179,7 @@ async fn ask(
             id,
             agent: who.agent.clone(),
             desk: who.desk(),
-            name: nickname.unwrap_or_else(|| profile::display_name(&agent.value)),
+            name: nickname.unwrap_or_else(|| routing::display_name(&agent.value)),
             supervisor: who.is_supervisor(&snapshot),
             act,
         }
@@ -213,7 +214,7 @@ fn asking(
 }
 
 fn place(shared: &Shared, who: &AgentPrincipal, queue: &str) -> Result<Place, Fault> {
-    profile::place(&shared.snapshots.load(), who.tenant, queue)
+    routing::place(&shared.snapshots.load(), who.tenant, queue)
         .ok_or_else(|| Fault::new(Code::BadValue).detail("queue"))
 }
 

@@ -18,6 +18,7 @@ use crate::protocol::agent::{
     Reconnect, Reply, ServerFrame, Status, decode_frame,
 };
 use crate::protocol::envelope::{Code, Fault};
+use crate::routing;
 use crate::runtime::backoff::spread;
 use crate::runtime::drain::{DrainToken, Phase, Retain};
 use crate::session::DeskInput;
@@ -28,7 +29,7 @@ use super::frames::encode;
 use super::principal::AgentPrincipal;
 use super::service::Shared;
 use super::turn::{Batch, End, Turn};
-use super::{act, picture, profile};
+use super::{act, picture};
 
 /// How long after its own moment a client is still waited for when the node stops.
 const LINGER: std::time::Duration = std::time::Duration::from_secs(5);
@@ -94,7 +95,8 @@ async fn refuse(mut socket: Socket, fault: Fault, code: u16) {
 
 /// Raises the desk's connection number and looks at the desk.
 async fn open(shared: &Rc<Shared>, who: &AgentPrincipal) -> Result<Turn, Fault> {
-    let profile = profile::of(&shared.snapshots.load(), who.tenant, &who.agent).ok_or(Code::BadToken)?;
+    let profile =
+        routing::desk_profile(&shared.snapshots.load(), who.tenant, &who.agent).ok_or(Code::BadToken)?;
     let connect = DeskInput::Connect {
         tenant: who.tenant,
         agent: who.agent.clone(),
@@ -321,7 +323,7 @@ impl Stream {
         if !who.is_enabled(&snapshot) {
             return Err(End::Revoked);
         }
-        let profile = profile::of(&snapshot, who.tenant, &who.agent).ok_or(End::Revoked)?;
+        let profile = routing::desk_profile(&snapshot, who.tenant, &who.agent).ok_or(End::Revoked)?;
         let known = self.turn.follower.desk(who.desk());
         if known.is_some_and(|view| *view.state.profile() != profile) {
             let (shards, desk) = (self.shared.shards.clone(), who.desk());

@@ -17,7 +17,6 @@ mod frames;
 mod origin;
 mod picture;
 mod principal;
-mod profile;
 mod questions;
 mod service;
 mod stay;

@@ -7,12 +7,13 @@ use crate::model::{ChannelState, LogId};
 use crate::protocol::agent::{Message, Question};
 use crate::protocol::envelope::{Code, Fault};
 use crate::provisioning::objects::{Agent, Queue, StandardResponse};
+use crate::routing;
 use crate::session::visible_to_agent;
 
 use super::act::shard_fault;
 use super::principal::AgentPrincipal;
 use super::service::Shared;
-use super::{frames, picture, profile};
+use super::{frames, picture};
 
 /// The most prepared answers, agents or queues of one answer.
 const MOST: usize = 200;
@@ -129,7 +130,7 @@ fn colleagues(shared: &Shared, who: &AgentPrincipal) -> Vec<Colleague> {
         .filter(|agent| agent.enabled && agent.login != who.agent.as_str())
         .map(|agent| Colleague {
             agent_id: agent.login.clone(),
-            name: profile::display_name(agent),
+            name: routing::display_name(agent),
         })
         .collect();
     agents.sort_unstable_by(|a, b| a.name.cmp(&b.name));

@@ -1,0 +1,188 @@
+//! What runs on one core: its log, its part of the shard table, its listeners.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use crate::api::administration::Administration;
+use crate::api::public::Public;
+use crate::config::Config;
+use crate::ingress::widgets::{WidgetOptions, Widgets};
+use crate::ingress::workspace::{Workspace, WorkspaceParts};
+use crate::log::media::{DirectoryMedia, SharedMedia};
+use crate::log::{Durability, NodeId, SharedLog, StoreInfo};
+use crate::net::tls::Tls;
+use crate::net::{Gate, Listener, Scratch, ServeLimits, Server};
+use crate::provisioning::access::Access;
+use crate::provisioning::{Directory, Snapshots};
+use crate::routing::{BuiltinRouter, sweep, tell_positions};
+use crate::runtime::Latch;
+use crate::runtime::clock::Clock;
+use crate::runtime::cores::{CoreId, CoreResult};
+use crate::runtime::drain::{DrainToken, Phase};
+use crate::shard::{Links, Mailroom, ShardOptions, Shards};
+use crate::telemetry::{CoreTally, Lag, watch_lag};
+
+use super::limits;
+use super::stores::LogStore;
+
+/// How often the log is tried with a canary.
+const CANARY_EVERY: Duration = Duration::from_secs(2);
+/// How often a waiting customer may hear of a better position.
+const POSITIONS_EVERY: Duration = Duration::from_secs(2);
+
+/// Files on their way in on one core at once.
+const MEDIA_WRITERS: usize = 64;
+
+/// What every core is given; cheap to clone.
+#[derive(Clone)]
+pub(super) struct Parts {
+    pub(super) config: Arc<Config>,
+    pub(super) store: LogStore,
+    pub(super) clock: Clock,
+    pub(super) node: NodeId,
+    pub(super) links: Links,
+    pub(super) snapshots: Snapshots,
+    pub(super) directory: Arc<Directory>,
+    pub(super) access: Arc<Access>,
+    pub(super) widget_settings: Option<Bytes>,
+    pub(super) public: Door,
+    pub(super) plain: Option<Door>,
+    pub(super) drain: DrainToken,
+    pub(super) opened: mpsc::Sender<StoreInfo>,
+}
+
+/// An address with what guards it.
+#[derive(Clone)]
+pub(super) struct Door {
+    pub(super) addr: SocketAddr,
+    pub(super) limits: ServeLimits,
+    pub(super) gate: Gate,
+    pub(super) tls: Option<Tls>,
+}
+
+/// Runs one core until the drain stops it.
+pub(super) async fn run(
+    parts: Parts,
+    core: CoreId,
+    mailroom: Mailroom,
+    mut ready: Latch,
+    tally: CoreTally,
+    lag: Lag,
+) -> CoreResult {
+    let log = parts.store.core(core.index()).await?;
+    tokio::task::spawn_local(watch_lag(lag));
+    let options = ShardOptions {
+        queue_per_log: parts.config.limits.queues.per_log,
+        ..ShardOptions::default()
+    };
+    let router = Rc::new(BuiltinRouter::new(Rc::clone(&log)));
+    let shards = Shards::start(
+        mailroom,
+        parts.links.clone(),
+        Rc::clone(&log),
+        router,
+        parts.clock.clone(),
+        parts.node,
+        options,
+    );
+    if core.index() == 0 {
+        let every = parts.config.routing.sweep;
+        tokio::task::spawn_local(sweep(shards.clone(), parts.snapshots.clone(), every));
+    }
+    tokio::task::spawn_local(tell_positions(
+        shards.clone(),
+        parts.snapshots.clone(),
+        POSITIONS_EVERY,
+    ));
+    let service = Rc::new(public(&parts, &shards, tally)?);
+    let scratch = Scratch::new();
+    let mut drain = parts.drain.clone();
+    for door in [Some(&parts.public), parts.plain.as_ref()].into_iter().flatten() {
+        let listener = Listener::bind(door.addr, &door.limits.listener)
+            .with_context(|| format!("listen on {}", door.addr))?;
+        let server = Server::new(
+            Rc::clone(&service) as Rc<dyn crate::net::http::Service>,
+            door.tls.clone(),
+            door.gate.clone(),
+            &door.limits,
+            scratch.clone(),
+            parts.drain.clone(),
+        );
+        tokio::task::spawn_local(server.run(listener));
+    }
+    // The node tells what it stands on once, from the core that knew first.
+    let _ = parts.opened.try_send(log.info().clone());
+    tokio::select! {
+        () = drain.reached(Phase::Stopped) => {}
+        () = prove(&log, core, &mut ready) => {}
+    }
+    Ok(())
+}
+
+/// Everything the public listeners of one core serve.
+fn public(parts: &Parts, shards: &Shards, tally: CoreTally) -> anyhow::Result<Public> {
+    let config = &parts.config;
+    let directory = config
+        .media
+        .directory
+        .clone()
+        .unwrap_or_else(|| config.store.data_dir.join("media"));
+    let media: SharedMedia =
+        DirectoryMedia::open(&directory, MEDIA_WRITERS).context("the media directory")?;
+    let durability = match shards.log().info().durability {
+        Durability::None => "none",
+        Durability::Process => "process",
+        Durability::Machine => "machine",
+    };
+    let widgets = Widgets::new(
+        shards.clone(),
+        parts.snapshots.clone(),
+        Rc::clone(&media),
+        WidgetOptions::new(&config.chat, &config.limits, &config.media, durability),
+        Uuid::new_v4().as_u64_pair().0,
+    );
+    let workspace = Workspace::new(WorkspaceParts {
+        shards: shards.clone(),
+        snapshots: parts.snapshots.clone(),
+        media,
+        drain: parts.drain.clone(),
+        settings: limits::workspace(config),
+    });
+    let administration = Administration::new(
+        Arc::clone(&parts.directory),
+        Arc::clone(&parts.access),
+        parts.clock.clone(),
+        config.limits.rates.refused.into(),
+        config.limits.rates.remembered,
+    );
+    Ok(Public::new(
+        widgets,
+        workspace,
+        administration,
+        parts.widget_settings.clone(),
+        tally,
+    ))
+}
+
+/// Keeps the core's readiness true to its log: a canary takes the way of a real append. Never returns.
+async fn prove(log: &SharedLog, core: CoreId, ready: &mut Latch) {
+    let mut every = tokio::time::interval(CANARY_EVERY);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        every.tick().await;
+        match log.canary().await {
+            Ok(()) => ready.release(),
+            Err(error) => {
+                tracing::warn!(%core, %error, "the log does not take appends");
+                ready.hold();
+            }
+        }
+    }
+}

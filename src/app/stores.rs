@@ -1,0 +1,88 @@
+//! From configuration to the stores: the session log, provisioning, and the keys that protect it.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::config::{Config, Store, StoreMode};
+use crate::log::embedded::{EmbeddedOptions, EmbeddedStore};
+use crate::log::memory::MemoryStore;
+use crate::log::redis::{RedisOptions, RedisStore};
+use crate::log::{Durability, SharedLog};
+use crate::model::Millis;
+use crate::provisioning::{Provisioning, Settings};
+use crate::runtime::clock::Clock;
+
+/// The session log of this process; each core takes a handle of its own.
+#[derive(Clone)]
+pub(super) enum LogStore {
+    Memory(MemoryStore),
+    Embedded(EmbeddedStore),
+    Redis(Box<RedisOptions>),
+}
+
+impl LogStore {
+    /// Opens what the configuration names; for Redis only reads the settings.
+    pub(super) fn open(store: &Store, clock: &Clock) -> Result<Self> {
+        let wanted: Durability = store.durability.word().parse()?;
+        let opened = match store.mode {
+            StoreMode::Memory => Self::Memory(MemoryStore::new(store.partitions, clock.clone())?),
+            StoreMode::Embedded => {
+                let options = EmbeddedOptions {
+                    partitions: store.partitions,
+                    clock: clock.clone(),
+                    ..EmbeddedOptions::default()
+                };
+                std::fs::create_dir_all(&store.data_dir).with_context(|| at("make", &store.data_dir))?;
+                let store = EmbeddedStore::open(&store.data_dir, options)
+                    .with_context(|| at("open", &store.data_dir))?;
+                Self::Embedded(store)
+            }
+            StoreMode::Redis => Self::Redis(Box::new(redis_options(store)?)),
+        };
+        if let Self::Memory(_) = opened
+            && wanted > Durability::None
+        {
+            bail!("store.mode = \"memory\" keeps nothing; say so with store.durability = \"none\"");
+        }
+        Ok(opened)
+    }
+
+    /// A handle for one core; made on its thread.
+    pub(super) async fn core(&self, core: usize) -> Result<SharedLog> {
+        Ok(match self {
+            Self::Memory(store) => store.core(),
+            Self::Embedded(store) => store.core(),
+            Self::Redis(options) => RedisStore::connect((**options).clone(), core).await?,
+        })
+    }
+}
+
+/// How Redis is reached.
+pub(super) fn redis_options(store: &Store) -> Result<RedisOptions> {
+    let redis = &store.redis;
+    let urls: Vec<&str> = redis.urls.iter().map(crate::config::ServerUrl::as_str).collect();
+    let mut options = RedisOptions::at(&urls.join(","))?;
+    options.partitions = store.partitions;
+    options.durability = store.durability.word().parse()?;
+    options.load_library = redis.load_function;
+    options.command_timeout = redis.command_timeout;
+    options.connect_timeout = redis.connect_timeout;
+    if let Some(username) = &redis.username {
+        options.username = Some(username.clone());
+    }
+    if let Some(password) = redis.password.expose() {
+        options.password = Some(password.to_owned());
+    }
+    Ok(options)
+}
+
+/// Starts provisioning on the current runtime, which must outlive it.
+pub(super) async fn provisioning(config: &Config, now: Millis) -> Result<Provisioning> {
+    let settings = Settings::from_config(&config.postgres, &config.provisioning, &config.store.data_dir)?;
+    Ok(Provisioning::start(settings, now).await?)
+}
+
+fn at(what: &str, path: &Path) -> String {
+    format!("{what} {}", path.display())
+}
