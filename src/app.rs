@@ -20,12 +20,12 @@ use uuid::Uuid;
 
 use crate::api::health::{Health, HealthServer};
 use crate::api::ux;
-use crate::config::{Auto, Config, StoreMode};
+use crate::config::{Config, StoreMode};
 use crate::log::NodeId;
 use crate::log::redis::RedisStore;
 use crate::model::Millis;
 use crate::net::tls::{CertificateFiles, Certificates, TicketKeys, Tls, development_certificate};
-use crate::net::{Gate, ServeLimits};
+use crate::net::{Balance, Gate, Seat, ServeLimits};
 use crate::provisioning::access::Access;
 use crate::provisioning::declare::{self, DEVELOPMENT, Development};
 use crate::provisioning::{Act, Provisioning};
@@ -40,6 +40,9 @@ use self::stores::LogStore;
 
 /// How often certificates are looked at; container platforms change them by moving a link.
 const CERTIFICATES_EVERY: Duration = Duration::from_secs(30);
+
+/// Connections on their way from a crowded core to another.
+const HANDED_OVER: usize = 1_024;
 
 /// What `serve` takes besides settings.
 #[derive(Default)]
@@ -107,22 +110,35 @@ async fn serve_on(config: Arc<Config>, options: ServeOptions) -> Result<()> {
         widget_settings: development
             .as_ref()
             .map(|it| ux::widget::settings(&it.api_key, &it.endpoint)),
-        public: door(&config, config.listen.public.address, Some(tls(&certificates)?)),
-        plain: config
-            .listen
-            .public
-            .plain_address
-            .map(|addr| door(&config, addr, None)),
         drain: drain.token(),
         opened,
         clock,
         config: Arc::clone(&config),
     };
+    let (secure, mut secure_seats) = door(
+        &config,
+        config.listen.public.address,
+        Some(tls(&certificates)?),
+        cores,
+    );
+    let mut plain = config
+        .listen
+        .public
+        .plain_address
+        .map(|addr| door(&config, addr, None, cores));
     let works = mailrooms.into_iter().map(|mailroom| {
+        let mut doors: Vec<(Door, Seat)> = secure_seats
+            .pop()
+            .map(|seat| (secure.clone(), seat))
+            .into_iter()
+            .collect();
+        if let Some((plain, seats)) = &mut plain {
+            doors.extend(seats.next().map(|seat| (plain.clone(), seat)));
+        }
         let (parts, latch) = (parts.clone(), readiness.latch("log"));
         let (tally, lag) = (metrics.core(), metrics.lag());
         move |core: CoreId| -> LocalBoxFuture<'static, CoreResult> {
-            core::run(parts, core, mailroom, latch, tally, lag).boxed_local()
+            core::run(parts, core, mailroom, latch, tally, lag, doors).boxed_local()
         }
     });
     let mut running = Cores::start(works.collect(), config.cores.pin)?;
@@ -210,27 +226,32 @@ fn certificates(config: &Config) -> Result<Arc<Certificates>> {
 }
 
 fn tls(certificates: &Arc<Certificates>) -> Result<Tls> {
-    Ok(Tls::new(Arc::clone(certificates), TicketKeys::random()?)?)
+    Ok(Tls::new(Arc::clone(certificates), TicketKeys::random()?, None)?)
 }
 
-fn door(config: &Config, addr: SocketAddr, tls: Option<Tls>) -> Door {
-    let total = match config.limits.connections.total {
-        Auto::Fixed(total) => total,
-        Auto::Auto => open_files() * 9 / 10,
-    };
-    let limits: ServeLimits = limits::serve(&config.limits, &config.listen.public.proxies, total);
-    Door {
-        addr,
-        gate: Gate::new(&limits.listener),
-        limits,
-        tls,
-    }
+/// An address, and a seat at it for each core.
+fn door(
+    config: &Config,
+    addr: SocketAddr,
+    tls: Option<Tls>,
+    cores: usize,
+) -> (Door, std::vec::IntoIter<Seat>) {
+    let limits = ServeLimits::new(&config.limits, &config.listen.public.proxies, open_files());
+    let seats = Balance::seats(u16::try_from(cores).unwrap_or(u16::MAX), HANDED_OVER).into_iter();
+    (
+        Door {
+            addr,
+            gate: Gate::new(&limits.listener),
+            limits,
+            tls,
+        },
+        seats,
+    )
 }
 
-fn open_files() -> usize {
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-    limit
-        .and_then(|limit| usize::try_from(limit).ok())
+fn open_files() -> u64 {
+    rustix::process::getrlimit(rustix::process::Resource::Nofile)
+        .current
         .unwrap_or(1 << 20)
 }
 

@@ -1,6 +1,5 @@
 //! Path tables of the listeners, authentication, and the one mapping from error to status.
 
-pub mod administration;
 pub mod auth;
 pub mod documents;
 pub mod health;

@@ -1,5 +1,8 @@
 //! The public listener: customers, agents, administrators and the pages, each under its paths.
 
+use std::cell::RefCell;
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -11,22 +14,53 @@ use uuid::Uuid;
 use crate::ingress::answer;
 use crate::ingress::widgets::Widgets;
 use crate::ingress::workspace::{AgentPrincipal, Workspace};
+use crate::model::Millis;
 use crate::net::Peer;
 use crate::net::http::{Refusal, Request, Response, ResponseBody, Service};
 use crate::protocol::envelope::{CallIds, Code, Dialect, Fault};
-use crate::provisioning::access::Principal;
+use crate::provisioning::Snapshots;
+use crate::provisioning::access::{Access, Principal};
+use crate::runtime::{Clock, KeyedLimit};
 use crate::telemetry::{ApiMetrics, CoreTally, Count};
 
-use super::administration::Administration;
+use super::auth::authenticate;
 use super::documents::DOCUMENTS;
 use super::pages::{self, Asset};
+use super::provisioning::ProvisioningApi;
 use super::{refusals, route, ux};
+
+/// What the public listener of one core is made of.
+pub struct PublicParts {
+    /// Connection 2.
+    pub widgets: Widgets,
+    /// Connection 3.
+    pub workspace: Workspace,
+    /// The provisioning API.
+    pub provisioning: ProvisioningApi,
+    /// Who may come in.
+    pub access: Arc<Access>,
+    /// What is provisioned.
+    pub snapshots: Snapshots,
+    /// How often an address may present credentials that are refused.
+    pub refused: KeyedLimit<IpAddr>,
+    /// The time.
+    pub clock: Clock,
+    /// The body of `/ux/widget/config.json`, where the development tenant is served.
+    pub widget_settings: Option<Bytes>,
+    /// The counters of this core.
+    pub tally: CoreTally,
+}
 
 /// Everything the public listener of one core serves.
 pub struct Public {
     widgets: Widgets,
     workspace: Workspace,
-    administration: Administration,
+    provisioning: ProvisioningApi,
+    access: Arc<Access>,
+    snapshots: Snapshots,
+    /// Refused credentials by address: guessing is slow.
+    refused: RefCell<KeyedLimit<IpAddr>>,
+    clock: Clock,
     /// The body of `/ux/widget/config.json`, where the development tenant is served.
     widget_settings: Option<Bytes>,
     metrics: ApiMetrics,
@@ -36,17 +70,26 @@ pub struct Public {
 impl Public {
     /// The handlers of one core.
     #[must_use]
-    pub fn new(
-        widgets: Widgets,
-        workspace: Workspace,
-        administration: Administration,
-        widget_settings: Option<Bytes>,
-        tally: CoreTally,
-    ) -> Self {
+    pub fn new(parts: PublicParts) -> Self {
+        let PublicParts {
+            widgets,
+            workspace,
+            provisioning,
+            access,
+            snapshots,
+            refused,
+            clock,
+            widget_settings,
+            tally,
+        } = parts;
         Self {
             widgets,
             workspace,
-            administration,
+            provisioning,
+            access,
+            snapshots,
+            refused: RefCell::new(refused),
+            clock,
             widget_settings,
             metrics: ApiMetrics::new(),
             tally,
@@ -55,20 +98,44 @@ impl Public {
 
     async fn route(&self, request: Request, peer: &Peer) -> Response {
         match route::Public::of(request.uri().path()) {
-            route::Public::Provisioning => {
-                let reference = reference();
-                self.administration.handle(request, peer, &reference).await
-            }
+            route::Public::Provisioning => self.judged(self.provisioning.call(request).await, true, peer),
             route::Public::Widgets => self.widgets.handle(request, peer).await,
             route::Public::Workspace => {
-                let who = self
-                    .administration
-                    .principal(request.headers(), peer)
-                    .and_then(agent);
-                self.workspace.call(who, request, peer).await
+                let who = self.principal(&request).and_then(agent);
+                let refused = who.is_err();
+                let response = self.workspace.call(who, request, peer).await;
+                self.judged(response, refused, peer)
             }
             route::Public::Page => self.page(&request),
             route::Public::Nothing => nothing(&request),
+        }
+    }
+
+    fn principal(&self, request: &Request) -> Result<Principal, Fault> {
+        authenticate(
+            &self.access,
+            &self.snapshots.load(),
+            request.headers(),
+            Millis(self.clock.wall_ms()),
+        )
+    }
+
+    /// An address that keeps presenting credentials that are refused is slowed down.
+    fn judged(&self, response: Response, presented: bool, peer: &Peer) -> Response {
+        if !presented || response.status() != StatusCode::UNAUTHORIZED {
+            return response;
+        }
+        match self
+            .refused
+            .borrow_mut()
+            .take(peer.addr.ip(), 1, self.clock.now())
+        {
+            Ok(()) => response,
+            Err(limited) => answer::fault(
+                Dialect::Numeric,
+                &CallIds::default(),
+                &Fault::throttled(limited.retry_after),
+            ),
         }
     }
 

@@ -10,22 +10,22 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use crate::api::administration::Administration;
-use crate::api::public::Public;
+use crate::api::provisioning::ProvisioningApi;
+use crate::api::public::{Public, PublicParts};
 use crate::config::Config;
 use crate::ingress::widgets::{WidgetOptions, Widgets};
 use crate::ingress::workspace::{Workspace, WorkspaceParts};
 use crate::log::media::{DirectoryMedia, SharedMedia};
 use crate::log::{Durability, NodeId, SharedLog, StoreInfo};
 use crate::net::tls::Tls;
-use crate::net::{Gate, Listener, Scratch, ServeLimits, Server};
+use crate::net::{Gate, Listener, Scratch, Seat, ServeLimits, Server};
 use crate::provisioning::access::Access;
 use crate::provisioning::{Directory, Snapshots};
 use crate::routing::{BuiltinRouter, sweep, tell_positions};
-use crate::runtime::Latch;
 use crate::runtime::clock::Clock;
 use crate::runtime::cores::{CoreId, CoreResult};
 use crate::runtime::drain::{DrainToken, Phase};
+use crate::runtime::{KeyedLimit, Latch};
 use crate::shard::{Links, Mailroom, ShardOptions, Shards};
 use crate::telemetry::{CoreTally, Lag, watch_lag};
 
@@ -52,8 +52,6 @@ pub(super) struct Parts {
     pub(super) directory: Arc<Directory>,
     pub(super) access: Arc<Access>,
     pub(super) widget_settings: Option<Bytes>,
-    pub(super) public: Door,
-    pub(super) plain: Option<Door>,
     pub(super) drain: DrainToken,
     pub(super) opened: mpsc::Sender<StoreInfo>,
 }
@@ -75,6 +73,7 @@ pub(super) async fn run(
     mut ready: Latch,
     tally: CoreTally,
     lag: Lag,
+    doors: Vec<(Door, Seat)>,
 ) -> CoreResult {
     let log = parts.store.core(core.index()).await?;
     tokio::task::spawn_local(watch_lag(lag));
@@ -104,7 +103,7 @@ pub(super) async fn run(
     let service = Rc::new(public(&parts, &shards, tally)?);
     let scratch = Scratch::new();
     let mut drain = parts.drain.clone();
-    for door in [Some(&parts.public), parts.plain.as_ref()].into_iter().flatten() {
+    for (door, seat) in doors {
         let listener = Listener::bind(door.addr, &door.limits.listener)
             .with_context(|| format!("listen on {}", door.addr))?;
         let server = Server::new(
@@ -115,7 +114,7 @@ pub(super) async fn run(
             scratch.clone(),
             parts.drain.clone(),
         );
-        tokio::task::spawn_local(server.run(listener));
+        tokio::task::spawn_local(server.run(listener, Some(seat)));
     }
     // The node tells what it stands on once, from the core that knew first.
     let _ = parts.opened.try_send(log.info().clone());
@@ -155,20 +154,24 @@ fn public(parts: &Parts, shards: &Shards, tally: CoreTally) -> anyhow::Result<Pu
         drain: parts.drain.clone(),
         settings: limits::workspace(config),
     });
-    let administration = Administration::new(
+    let provisioning = ProvisioningApi::new(
         Arc::clone(&parts.directory),
         Arc::clone(&parts.access),
         parts.clock.clone(),
-        config.limits.rates.refused.into(),
-        config.limits.rates.remembered,
+        config.limits.json.body.len(),
     );
-    Ok(Public::new(
+    let rates = &config.limits.rates;
+    Ok(Public::new(PublicParts {
         widgets,
         workspace,
-        administration,
-        parts.widget_settings.clone(),
+        provisioning,
+        access: Arc::clone(&parts.access),
+        snapshots: parts.snapshots.clone(),
+        refused: KeyedLimit::new(rates.refused.into(), rates.remembered),
+        clock: parts.clock.clone(),
+        widget_settings: parts.widget_settings.clone(),
         tally,
-    ))
+    }))
 }
 
 /// Keeps the core's readiness true to its log: a canary takes the way of a real append. Never returns.
