@@ -28,7 +28,7 @@ use crate::net::tls::{CertificateFiles, Certificates, TicketKeys, Tls, developme
 use crate::net::{Balance, Gate, Seat, ServeLimits};
 use crate::provisioning::access::Access;
 use crate::provisioning::declare::{self, DEVELOPMENT, Development};
-use crate::provisioning::{Act, Provisioning};
+use crate::provisioning::{Act, Provisioning, Settings};
 use crate::runtime::clock::Clock;
 use crate::runtime::cores::{CoreId, CoreResult, Cores};
 use crate::runtime::{Drain, DrainPlan, Readiness};
@@ -128,7 +128,7 @@ async fn serve_on(config: Arc<Config>, options: ServeOptions) -> Result<()> {
         .map(|addr| door(&config, addr, None, cores));
     let works = mailrooms.into_iter().map(|mailroom| {
         let mut doors: Vec<(Door, Seat)> = secure_seats
-            .pop()
+            .next()
             .map(|seat| (secure.clone(), seat))
             .into_iter()
             .collect();
@@ -307,9 +307,9 @@ pub fn migrate(config: Config) -> Result<()> {
             RedisStore::migrate(&stores::redis_options(&config.store)?).await?;
             tracing::info!("the session log's function is loaded");
         }
-        let now = Millis(Clock::system().wall_ms());
-        stores::provisioning(&config, now).await?;
-        tracing::info!("provisioning is up to date");
+        let settings = Settings::from_config(&config.postgres, &config.provisioning, &config.store.data_dir)?;
+        let applied = Provisioning::migrate(settings).await?;
+        tracing::info!(applied, "provisioning is up to date");
         Ok(())
     })
 }
