@@ -14,9 +14,9 @@ use nexus::net::Peer;
 use nexus::net::http::{Body, Request, Response};
 use nexus::provisioning::declare::{self, Development};
 use nexus::provisioning::{Act, Provisioning};
-use nexus::routing::{BuiltinRouter, work_profile};
+use nexus::routing::{BuiltinRouter, desk_profile};
 use nexus::runtime::TestClock;
-use nexus::session::{AgentAct, AgentCommand, DeskAct, DeskInput, DeskProfile, File, Phase, SessionInput};
+use nexus::session::{AgentAct, AgentCommand, DeskAct, DeskInput, File, Phase, SessionInput};
 use nexus::shard::{Links, ShardOptions, Shards, Typing};
 use serde_json::Value;
 use tokio::task::LocalSet;
@@ -227,14 +227,7 @@ impl Chat {
         let tenant = self.development.tenant;
         let agent: AgentId = login.parse().unwrap();
         let desk = LogId::desk(tenant, &agent);
-        let work = work_profile(&self.provisioning.snapshots().load(), tenant, &agent).unwrap();
-        let profile = DeskProfile {
-            name: work.name,
-            capacity: work.capacity,
-            skills: work.skills,
-            queues: work.queues,
-            supervisor: work.supervisor,
-        };
+        let profile = desk_profile(&self.provisioning.snapshots().load(), tenant, &agent).unwrap();
         let connect = DeskInput::Connect {
             tenant,
             agent: agent.clone(),
