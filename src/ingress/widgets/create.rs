@@ -269,6 +269,7 @@ fn terms(widgets: &Widgets, call: &Call, id: TenantId, tenant: &Tenant, language
         idle_close_ms: millis(options.idle.1),
         idle_text: said(call, id, tenant, "idle", language).unwrap_or_default(),
         closing_text: said(call, id, tenant, "closing", language).unwrap_or_default(),
+        max_files: options.uploads,
         ..Terms::default()
     }
 }

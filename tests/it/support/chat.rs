@@ -15,7 +15,7 @@ use nexus::net::http::{Body, Request, Response};
 use nexus::provisioning::declare::{self, Development};
 use nexus::provisioning::{Act, Provisioning};
 use nexus::routing::{BuiltinRouter, desk_profile};
-use nexus::runtime::TestClock;
+use nexus::runtime::{Clock, TestClock};
 use nexus::session::{AgentAct, AgentCommand, DeskAct, DeskInput, File, Phase, SessionInput};
 use nexus::shard::{Links, ShardOptions, Shards, Typing};
 use serde_json::Value;
@@ -31,7 +31,9 @@ pub(crate) fn on_a_core(test: impl Future<Output = ()>) {
         .build()
         .unwrap();
     LocalSet::new().block_on(&runtime, async {
-        tokio::time::timeout(Duration::from_secs(60), test).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(180), test)
+            .await
+            .unwrap();
     });
 }
 
@@ -95,8 +97,17 @@ impl Chat {
     }
 
     pub(crate) async fn start_with(options: WidgetOptions) -> Self {
+        let test = TestClock::at(START.0);
+        Self::start_at(options, test.clock(), test).await
+    }
+
+    /// By the clock of the machine, for those who cannot be told another time.
+    pub(crate) async fn start_live() -> Self {
+        Self::start_at(WidgetOptions::default(), Clock::system(), TestClock::at(START.0)).await
+    }
+
+    async fn start_at(options: WidgetOptions, clock: Clock, test: TestClock) -> Self {
         let (stores, files) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let clock = TestClock::at(START.0);
         let provisioning = crate::provisioning::embedded(&stores).await;
         let act = Act {
             actor: "test".to_owned(),
@@ -105,14 +116,14 @@ impl Chat {
         declare::apply(provisioning.directory(), declare::DEVELOPMENT, &act)
             .await
             .unwrap();
-        let log = MemoryStore::new(16, clock.clock()).unwrap().core();
+        let log = MemoryStore::new(16, clock.clone()).unwrap().core();
         let (links, mut rooms) = Links::between(1, 64);
         let shards = Shards::start(
             rooms.remove(0),
             links,
             Rc::clone(&log),
             Rc::new(BuiltinRouter::new(log)),
-            clock.clock(),
+            clock,
             NodeId(Uuid::from_u128(1)),
             ShardOptions::default(),
         );
@@ -121,7 +132,7 @@ impl Chat {
         Self {
             widgets: Widgets::new(shards.clone(), snapshots, media, options, 7),
             shards,
-            clock,
+            clock: test,
             provisioning,
             development: declare::development().unwrap(),
             files,

@@ -4,4 +4,5 @@ mod access;
 mod advice;
 mod breaking;
 mod files;
+mod page;
 mod requests;

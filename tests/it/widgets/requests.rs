@@ -135,8 +135,8 @@ fn what_the_form_says_is_kept_with_the_session() {
             .await
             .unwrap();
         let opened: serde_json::Value = serde_json::from_str(page[0].record.body.as_str()).unwrap();
-        assert_eq!(opened["profile"]["colour"], "blue");
-        assert_eq!(opened["profile"]["userData"]["k"]["deep"], "v");
+        assert_eq!(opened["colour"], "blue");
+        assert_eq!(opened["userData"]["k"]["deep"], "v");
     });
 }
 
