@@ -85,6 +85,8 @@ async fn serve_on(config: Arc<Config>, options: ServeOptions) -> Result<()> {
         metrics: metrics.clone(),
         logs: options.logs,
     };
+    // Held until every part holds its own: a node must not look ready before it has begun.
+    let mut starting = readiness.latch("start");
     let admin = config.listen.admin.address;
     let admin =
         HealthServer::start(admin, health).with_context(|| format!("the admin listener on {admin}"))?;
@@ -142,6 +144,7 @@ async fn serve_on(config: Arc<Config>, options: ServeOptions) -> Result<()> {
         }
     });
     let mut running = Cores::start(works.collect(), config.cores.pin)?;
+    starting.release();
     drop(parts);
 
     tokio::spawn(watch_certificates(Arc::clone(&certificates)));

@@ -13,6 +13,7 @@ mod net_http;
 mod net_server;
 mod net_tls;
 mod net_websocket;
+mod privacy;
 mod process;
 mod provisioning;
 mod redis_faults;

@@ -1,11 +1,19 @@
 //! The life of the process as an operator sees it: exit codes, signals, health, metrics.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::support::part::{Signal, eventually};
 use crate::support::process::{Nexus, get, nexus, request};
+
+/// Waits until the node takes traffic; gives its admin address.
+fn ready(node: &mut Nexus) -> SocketAddr {
+    let admin = node.address("admin");
+    node.ready(admin);
+    admin
+}
 
 #[test]
 fn check_config_prints_every_value_with_its_origin_and_no_secret() {
@@ -66,14 +74,11 @@ fn the_version_names_the_crypto_provider() {
 #[test]
 fn health_tells_live_ready_and_started_with_details_on_request() {
     let mut node = Nexus::start(&[]);
-    let admin = node.address("admin");
+    let admin = ready(&mut node);
     assert_eq!(
         get(admin, "/health/live"),
         (200, "{\"status\":\"live\"}\n".to_owned())
     );
-    eventually("readiness", Duration::from_secs(30), || {
-        get(admin, "/health/ready").0 == 200
-    });
     assert_eq!(get(admin, "/health/startup").0, 200);
     let (_, body) = get(admin, "/health/ready?verbose=1");
     let details: Value = serde_json::from_str(&body).unwrap();
@@ -122,7 +127,7 @@ fn a_stop_drains_and_ends_well() {
 #[test]
 fn readiness_goes_before_the_listener_does() {
     let mut node = Nexus::start(&["drain.delay=20s", "drain.deadline=60s"]);
-    let admin = node.address("admin");
+    let admin = ready(&mut node);
     node.signal(Signal::Term);
     eventually("unreadiness", Duration::from_secs(10), || {
         get(admin, "/health/ready").0 == 503

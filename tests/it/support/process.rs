@@ -90,6 +90,11 @@ impl Nexus {
         self.plain
     }
 
+    /// Everything it logged that [`Nexus::line`] has passed so far.
+    pub(crate) fn log(&self) -> String {
+        self.heard.join("\n")
+    }
+
     /// Waits for a line of the log that `wanted` takes.
     pub(crate) fn line<T>(&mut self, what: &str, mut wanted: impl FnMut(&Value) -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
@@ -116,6 +121,11 @@ impl Nexus {
             let named = line["listener"] == listener && line["message"] == "listening";
             named.then(|| line["address"].as_str()?.parse().ok()).flatten()
         })
+    }
+
+    /// Waits until the node takes traffic.
+    pub(crate) fn ready(&self, admin: SocketAddr) {
+        part::eventually("readiness", PATIENCE, || get(admin, "/health/ready").0 == 200);
     }
 
     /// Sends a signal.
