@@ -19,4 +19,5 @@ mod provisioning;
 mod redis_faults;
 mod support;
 mod widgets;
+mod workspace;
 mod workspace_frames;

@@ -237,8 +237,7 @@ impl Stream {
     }
 
     async fn wait(&mut self) -> Result<(), End> {
-        self.next_command().await?;
-        if !self.replies.is_empty() {
+        if self.next_command().await? {
             return Ok(());
         }
         tokio::select! {
@@ -273,18 +272,18 @@ impl Stream {
         Ok(())
     }
 
-    /// Takes frames until one is a command.
-    async fn next_command(&mut self) -> Result<(), End> {
+    /// Takes frames until one is a command on its way. `true`: something is owed at once.
+    async fn next_command(&mut self) -> Result<bool, End> {
         while self.running.is_none() {
             let Some(text) = self.inbox.pop_front() else {
                 // An idle stream keeps no buffer.
                 self.inbox = VecDeque::new();
-                return Ok(());
+                break;
             };
             match decode_frame(text.as_bytes()) {
                 Ok(ClientFrame::Resume(positions)) => {
                     Box::pin(self.turn.resume(&positions)).await?;
-                    return Ok(());
+                    return Ok(true);
                 }
                 // A client that says it has seen more than it was told only cheats itself.
                 Ok(ClientFrame::Ack(_)) => {}
@@ -293,18 +292,22 @@ impl Stream {
                     fault: crate::protocol::agent::FrameFault::UnknownCommand,
                 }),
                 Ok(ClientFrame::Do { cmd_id, .. }) => {
-                    if !self.turn.connection.is_open() {
+                    let opens = !self.turn.connection.is_open();
+                    if opens {
                         Box::pin(self.turn.resume(&[])).await?;
                     }
                     // A newer connection may have been recorded while this frame was on its way.
                     Box::pin(self.turn.desk()).await?;
                     let (shared, who) = (Rc::clone(&self.shared), self.turn.who.clone());
                     self.running = Some(Box::pin(execute(shared, who, cmd_id, text)));
+                    if opens {
+                        return Ok(true);
+                    }
                 }
                 Err(error) => self.complain(&error),
             }
         }
-        Ok(())
+        Ok(!self.replies.is_empty())
     }
 
     fn complain(&mut self, error: &FrameError) {

@@ -264,15 +264,9 @@ impl Turn {
                 return Ok(true);
             };
             let allowed = stay.allowance(&me, engaged, records.iter().map(|entry| &entry.record.event));
-            let told = tell(
-                log,
-                &view,
-                &me,
-                &records[..allowed],
-                &body,
-                begun.is_some(),
-                batch,
-            );
+            let more: &[_] = if allowed == records.len() { &view.tail } else { &[] };
+            let state = begun.is_some().then_some(&body);
+            let told = tell(log, &view, &me, (&records[..allowed], more), state, batch);
             if let Some(last) = told.checked_sub(1).and_then(|last| records.get(last)) {
                 stay.at = Some(last.position());
             }
@@ -432,15 +426,14 @@ impl Turn {
     }
 }
 
-/// Frames for `records` until the batch is full; how many were dealt with. The last change carries the state, unless a later one
-/// in the picture will.
+/// Frames for `records` until the batch is full; how many were dealt with. The last change carries the state, unless one of
+/// `more`, which will be told later, is newer.
 fn tell(
     log: LogId,
     view: &SessionView,
     me: &crate::model::AgentId,
-    records: &[Arc<Entry<SessionEvent>>],
-    body: &Interaction,
-    with_state: bool,
+    (records, more): (&[Arc<Entry<SessionEvent>>], &[Arc<Entry<SessionEvent>>]),
+    state: Option<&Interaction>,
     batch: &mut Batch,
 ) -> usize {
     let sight = picture::sight(&view.state, me);
@@ -453,8 +446,7 @@ fn tell(
         matches!(telling(entry), Telling::Change(..) | Telling::ChangeWithLine(..))
     };
     let last_told = records.last().map_or(0, |entry| entry.n);
-    let later = view
-        .tail
+    let later = more
         .iter()
         .rev()
         .take_while(|entry| entry.n > last_told)
@@ -462,12 +454,12 @@ fn tell(
     let carrier = records
         .iter()
         .rposition(|entry| is_change(entry))
-        .filter(|_| with_state && !later);
+        .filter(|_| !later);
     for (index, entry) in records.iter().enumerate() {
         if batch.is_full() {
             return index;
         }
-        let state = (carrier == Some(index)).then_some(body);
+        let state = state.filter(|_| carrier == Some(index));
         match telling(entry) {
             Telling::Hidden => {}
             Telling::Message => batch.push(message_frame(log, session, entry)),

@@ -220,7 +220,7 @@ export class Conversation {
     const { agents, queues } = await this.#client.call('GET', '/nexus/v3/agents/me/directory');
     const group = (title, options) => el('optgroup', { label: title }, ...options);
     const select = el('select', { name: 'target', required: true },
-      cmd !== 'place-in-queue' && group('Agents', agents.map(({ agentId, name, ready }) => el('option', { value: `a${agentId}` }, `${name}${ready ? '' : ' (not ready)'}`))),
+      cmd !== 'place-in-queue' && group('Agents', agents.map(({ agentId, name }) => el('option', { value: `a${agentId}` }, name))),
       group('Queues', queues.map((queue) => el('option', { value: `q${queue}` }, queue))));
     const answer = await ask(TARGETS[cmd] ?? 'Place in queue', [field('To', select)], label(cmd));
     if (!answer) return;
@@ -246,14 +246,14 @@ export class Conversation {
   }
 
   async #page(session) {
-    const upto = (session.messages[0]?.index ?? 1) - 1;
-    const { messages } = await this.#client.command('transcript', { session: session.id, ...(upto > 0 ? { upto } : {}), limit: 100 });
-    this.#model.older(session.id, messages);
-    return messages.length;
+    const upto = session.next ?? (session.messages[0]?.index ?? 1) - 1;
+    const page = await this.#client.command('transcript', { session: session.id, ...(upto > 0 ? { upto } : {}), limit: 100 });
+    this.#model.older(session.id, page);
+    return page.next;
   }
 
   async #all(session) {
-    while (!session.complete && (session.messages[0]?.index ?? 0) > 2) {
+    while (!session.complete) {
       if (!(await this.#page(session))) break;
     }
   }

@@ -76,12 +76,13 @@ export class Model {
   }
 
   /** A page of older messages. */
-  older(log, messages) {
+  older(log, { messages, next }) {
     const session = this.#session(log);
     const known = new Set(session.messages.map(({ index }) => index));
     session.messages = [...messages.filter(({ index }) => !known.has(index)), ...session.messages];
     session.messages.sort((a, b) => a.index - b.index);
-    session.complete = messages.length === 0 || session.messages[0]?.index <= 2;
+    session.next = next;
+    session.complete = !next;
     this.#touch(log);
   }
 

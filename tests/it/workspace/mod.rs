@@ -1,0 +1,8 @@
+//! Connection 3: agent desktops against a whole node, over real sockets.
+
+mod commands;
+mod desktop;
+mod https;
+mod node;
+mod opening;
+mod resume;
