@@ -205,7 +205,11 @@ impl Committer {
         for (index, request) in requests.iter().enumerate() {
             outcomes.push(carry_out(&mut group, request).map_err(|fault| (Some(index), fault))?);
         }
-        group.sweep().map_err(overall)?;
+        match group.sweep() {
+            // What cannot be read is not forgotten; that must not keep anybody from writing.
+            Err(Fault::Damaged(what)) => tracing::error!(what, "the log store cannot be swept"),
+            swept => swept.map_err(overall)?,
+        }
         let progress = group.finish(number).map_err(overall)?;
         Ok((outcomes, group.after, progress))
     }

@@ -340,3 +340,48 @@ fn many_cores_append_at_once() {
         assert_eq!(tail(log, id).await.records.len(), 401);
     });
 }
+
+#[test]
+fn damage_to_one_log_is_that_logs_alone() {
+    run(start, async |h: &Embedded| {
+        let (log, damaged) = (h.core(), session(h));
+        let whole = beside(h, damaged);
+        opened(&*log, damaged, 2).await;
+        opened(&*log, whole, 2).await;
+        h.store.close().await.unwrap();
+        damage_head(&h.directory.path().join("log.redb"), damaged);
+
+        let again = h.open_again();
+        let log = again.core();
+        let (one, other) = tokio::join!(
+            log.append(admitted(damaged, "x")),
+            log.append(admitted(whole, "x")),
+        );
+        assert!(matches!(one, Err(LogError::Corrupt { .. })), "{one:?}");
+        assert!(
+            matches!(other, Ok(nexus::log::Answer::Appended { first: 3, .. })),
+            "{other:?}"
+        );
+        assert!(matches!(log.tail(damaged).await, Err(LogError::Corrupt { .. })));
+        again.pass(3 * HOUR).await;
+        opened(&*log, session(h), 1).await;
+        assert_eq!(
+            log.tail(damaged).await.unwrap(),
+            None,
+            "it is forgotten in its time"
+        );
+    });
+}
+
+fn damage_head(path: &std::path::Path, log: LogId) {
+    const LOGS: redb::TableDefinition<'_, &[u8], &[u8]> = redb::TableDefinition::new("log");
+    let database = redb::Database::open(path).unwrap();
+    let write = database.begin_write().unwrap();
+    let key = [&log.as_bytes()[..], &u64::MAX.to_be_bytes()].concat();
+    write
+        .open_table(LOGS)
+        .unwrap()
+        .insert(&key[..], &b"damage"[..])
+        .unwrap();
+    write.commit().unwrap();
+}
