@@ -18,7 +18,7 @@ use fred::types::config::{
     ClusterDiscoveryPolicy, Config, ConnectionConfig, Options, PerformanceConfig, ReconnectPolicy, Server,
     ServerConfig, TcpConfig, TlsConfig, TlsConnector, UnresponsiveConfig,
 };
-use fred::types::{Builder, ClientState, ClusterHash, CustomCommand, RespVersion, Value};
+use fred::types::{Builder, ClientState, ClusterHash, ConnectHandle, CustomCommand, RespVersion, Value};
 
 use crate::log::error::LogError;
 use crate::model::LogId;
@@ -30,11 +30,13 @@ use super::options::RedisOptions;
 
 /// A connection that is made anew is given this long before it may be made anew again.
 const RENEWAL_PAUSE: Duration = Duration::from_secs(30);
-/// Redis itself is asked nothing before this, when a connection that is being closed does not close.
+/// Before a client that gave up is started again.
+const RESTART_PAUSE: Duration = Duration::from_secs(1);
+/// Least and most wait before an attempt to connect, in milliseconds.
 const RECONNECT_DELAY_MS: (u32, u32) = (20, 1_000);
 
 /// A call of one function.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Call {
     /// The function's full name.
     pub(super) function: &'static str,
@@ -42,8 +44,6 @@ pub(super) struct Call {
     pub(super) access: Access,
     /// Where.
     pub(super) partition: u16,
-    /// What follows nonce and identity.
-    pub(super) args: Vec<Value>,
 }
 
 /// The connection. Shared with the tasks of its core.
@@ -52,7 +52,8 @@ pub(super) struct Link {
     client: Client,
     /// Follows redirections and tries again: nothing is lost by asking twice.
     reads: WithOptions<Client>,
-    /// One attempt.
+    /// One attempt. A redirection would be a second, so an append that meets a slot on the move ends unknown; the client has learnt
+    /// the new place by then.
     writes: WithOptions<Client>,
     partitions: Vec<Partition>,
     identity: Bytes,
@@ -108,36 +109,34 @@ impl Link {
             .partition(u16::try_from(self.partitions.len()).unwrap_or(u16::MAX))
     }
 
-    /// Calls the function and returns its result.
-    pub(super) async fn call(&self, call: Call) -> Result<Resp3Frame, LogError> {
-        let again = Call {
-            args: call.args.clone(),
-            ..call
-        };
-        match self.call_once(call).await? {
-            Some(result) => Ok(result),
-            None => {
-                let policy = if self.load_library {
-                    library::Policy::Load
-                } else {
-                    library::Policy::Verify
-                };
-                library::ensure(&self.client, policy).await?;
-                self.call_once(again)
-                    .await?
-                    .ok_or_else(|| LogError::unavailable("the redis functions are gone again"))
-            }
+    /// Calls the function and returns its result. `args` follow nonce and identity; they are made again in the rare case that
+    /// the server did not know the function.
+    pub(super) async fn call(
+        &self,
+        call: Call,
+        args: impl Fn() -> Vec<Value>,
+    ) -> Result<Resp3Frame, LogError> {
+        if let Some(result) = self.call_once(call, args()).await? {
+            return Ok(result);
         }
+        let policy = if self.load_library {
+            library::Policy::Load
+        } else {
+            library::Policy::Verify
+        };
+        library::ensure(&self.client, policy).await?;
+        self.call_once(call, args())
+            .await?
+            .ok_or_else(|| LogError::unavailable("the redis functions are gone again"))
     }
 
     /// `None`: the server does not know the function, so nothing happened.
-    async fn call_once(&self, call: Call) -> Result<Option<Resp3Frame>, LogError> {
+    async fn call_once(&self, call: Call, args: Vec<Value>) -> Result<Option<Resp3Frame>, LogError> {
         let _place = self.take_place()?;
         let Call {
             function,
             access,
             partition,
-            args,
         } = call;
         let nonce = self.nonce();
         let keys = self.partition(partition);
@@ -288,8 +287,20 @@ pub(super) async fn connect(options: &RedisOptions, attempts: u32) -> Result<Cli
         .set_policy(policy)
         .build()
         .map_err(|error| cannot_connect(&error))?;
-    client.init().await.map_err(|error| cannot_connect(&error))?;
+    let router = client.init().await.map_err(|error| cannot_connect(&error))?;
+    tokio::spawn(supervise(client.clone(), router));
     Ok(client)
+}
+
+/// Starts the client's task again when it gives up, until the client is closed.
+async fn supervise(client: Client, mut router: ConnectHandle) {
+    while let Ok(Err(error)) = router.await
+        && !error.is_canceled()
+    {
+        tracing::warn!(%error, "the redis client gave up; starting it again");
+        tokio::time::sleep(RESTART_PAUSE).await;
+        router = client.connect();
+    }
 }
 
 /// Ends a client's connections and tasks, if there is still a runtime that can.

@@ -108,9 +108,9 @@ async fn written(link: &Link, append: Append) -> Result<Answer, LogError> {
         function: "nexus_1_append",
         access: Access::Write,
         partition: link.number_of(append.log),
-        args: encode::append(&append),
     };
-    let (answer, _) = reply::answer(link.call(call).await?, append.log)?;
+    let frame = link.call(call, || encode::append(&append)).await?;
+    let (answer, _) = reply::answer(frame, append.log)?;
     Ok(answer)
 }
 
@@ -119,8 +119,8 @@ async fn tops(link: &Link, partition: u16, logs: &[LogId]) -> Result<Vec<Positio
         function: "nexus_1_tops",
         access: Access::Read,
         partition,
-        args: logs.iter().copied().map(encode::log).collect(),
     };
-    let mut items = Items::of(link.call(call).await?, "tops")?;
+    let args = || logs.iter().copied().map(encode::log).collect();
+    let mut items = Items::of(link.call(call, args).await?, "tops")?;
     logs.iter().map(|_| items.position()).collect()
 }

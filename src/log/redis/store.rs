@@ -155,9 +155,8 @@ impl RedisCore {
             function,
             access,
             partition,
-            args,
         };
-        self.link.call(call).await
+        self.link.call(call, || args.clone()).await
     }
 
     fn of(&self, log: LogId) -> u16 {
@@ -214,9 +213,12 @@ impl Log for RedisCore {
     fn append(&self, append: Append) -> LogFuture<'_, Answer> {
         async move {
             append.check()?;
-            let frame = self
-                .write("nexus_1_append", self.of(append.log), encode::append(&append))
-                .await?;
+            let call = Call {
+                function: "nexus_1_append",
+                access: Access::Write,
+                partition: self.of(append.log),
+            };
+            let frame = self.link.call(call, || encode::append(&append)).await?;
             let (answer, before) = reply::answer(frame, append.log)?;
             if let (Answer::Appended { log, opened, .. }, Some(before)) = (&answer, before) {
                 self.recent.keep(Written::new(append, *log, before, *opened));

@@ -1,28 +1,45 @@
 -- One append: key, basis, records, effects, timers, indexes, publication; everything or nothing.
 
--- Keys of this many milliseconds share a hash, which expires as a whole; each is good for KEY_HORIZON.
-local KEY_BUCKET = 36 * 3600000
+-- An idempotency key is good for this long. Keys of a stretch of time share a hash, which expires as a whole; a field is 'k' and the key,
+-- and 'at' marks a hash that has been given its expiry.
 local KEY_HORIZON = 72 * 3600000
 
-local function key_bucket(p, now, back)
-  return p .. 'k:' .. string.format('%.0f', math.floor(now / KEY_BUCKET) - back)
+local function key_hash(p, now, back)
+  return p .. 'k:' .. math.floor(now / KEY_HORIZON) - back
 end
 
--- What a repeat is told, nil for a key that is new. Stored: time, body hash, first number, log, answer.
-local function recall(p, key, body_hash, now)
-  for back = 0, 2 do
-    local known = redis.call('HGET', key_bucket(p, now, back), key)
-    if known then
-      local at, hash, first, log, answer = struct.unpack('>I8c16I8c36', known)
-      if now - at < KEY_HORIZON then
-        if hash ~= body_hash then
-          return {'X'}
-        end
-        return {'K', log, first, string.sub(known, 69)}
-      end
-    end
+-- Stored: time, body hash, first number, log, answer.
+local function known_answer(known, body_hash, now)
+  if not known then
+    return nil
   end
-  return nil
+  local at, hash, first, log = struct.unpack('>I8c16I8c36', known)
+  if now - at >= KEY_HORIZON then
+    return nil
+  end
+  if hash ~= body_hash then
+    return {'X'}
+  end
+  return {'K', log, first, string.sub(known, 69)}
+end
+
+-- What a repeat is told, nil for a key that is new; and whether the hash of now has its expiry.
+local function recall(p, key, body_hash, now)
+  local found = redis.call('HMGET', key_hash(p, now, 0), 'k' .. key, 'at')
+  local told = known_answer(found[1], body_hash, now)
+    or known_answer(redis.call('HGET', key_hash(p, now, 1), 'k' .. key), body_hash, now)
+  return told, found[2]
+end
+
+local function remember(p, key, body_hash, first, log, answer, now, expires)
+  local hash = key_hash(p, now, 0)
+  local value = struct.pack('>I8c16I8c36', now, body_hash, first, log) .. answer
+  if expires then
+    redis.call('HSET', hash, 'k' .. key, value)
+  else
+    redis.call('HSET', hash, 'k' .. key, value, 'at', now)
+    redis.call('PEXPIREAT', hash, (math.floor(now / KEY_HORIZON) + 2) * KEY_HORIZON)
+  end
 end
 
 -- The first eight bytes of SHA-1 over the hash so far and the digest.
@@ -92,13 +109,14 @@ local function lane_lengths(p, log, effects, lengths)
   end
 end
 
--- A lane's entry: number, place, not before, leases so far, payload.
-local function push_effects(p, log, n, effects, lengths, now)
+-- A lane's entry: number, place, not before, leases so far, payload. Adds to `due` the lanes that were empty.
+local function push_effects(p, log, n, effects, lengths, now, due)
   for _, effect in ipairs(effects) do
-    local lane, due = p .. 'l:' .. log .. ':' .. effect.lane, now + effect.delay
-    redis.call('RPUSH', lane, struct.pack('>I8I2I8I4', n, effect.place, due, 0) .. effect.payload)
+    local lane, at = p .. 'l:' .. log .. ':' .. effect.lane, now + effect.delay
+    redis.call('RPUSH', lane, struct.pack('>I8I2I8I4', n, effect.place, at, 0) .. effect.payload)
     if lengths[lane] == 0 then
-      redis.call('ZADD', p .. 'fx', due, log .. effect.lane)
+      due[#due + 1] = at
+      due[#due + 1] = log .. effect.lane
     end
     lengths[lane] = lengths[lane] + 1
   end
@@ -120,9 +138,13 @@ local INDEX_WRITE = {
     redis.call('ZADD', p .. 'active:' .. v, w.expires, log)
   end,
   S = function(p, v, log) redis.call('ZREM', p .. 'active:' .. v, log) end,
-  P = function(p, v, log, w) w.peers[v] = true; redis.call('SET', p .. 'peer:' .. v, log) end,
+  P = function(p, v, log, w)
+    w.peers[v], w.peers_changed = true, w.peers_changed or {}
+    w.peers_changed[v] = true
+    redis.call('SET', p .. 'peer:' .. v, log)
+  end,
   U = function(p, v, log, w)
-    w.peers[v] = nil
+    w.peers[v], w.peers_changed = nil, w.peers_changed or {}
     if redis.call('GET', p .. 'peer:' .. v) == log then
       redis.call('DEL', p .. 'peer:' .. v)
     end
@@ -160,8 +182,12 @@ local function publish(p, log, before, opened, args)
   redis.call('SPUBLISH', p .. 'w:' .. log, table.concat(told))
 end
 
-define('append', {}, function(p, args)
-  local now = now_ms()
+-- An append does not ask whose store it is while its log is there, for then the log would be another's too.
+register('append', {}, function(keys, args)
+  local p, now = string.sub(keys[1], 1, -6), now_ms()
+  local function says(answer)
+    return {args[1], answer}
+  end
   local log = args[3]
   if #log ~= 36 or #args[4] ~= 33 then
     bad('header')
@@ -170,15 +196,16 @@ define('append', {}, function(p, args)
     struct.unpack('>c1BBI8c8I8BBBBBB', args[4])
   local i = 5
 
-  local key, body_hash, answer
+  local key, body_hash, answer, key_hash_expires
   if keyed == 1 then
     key, body_hash, answer = args[5], args[6], args[7]
     if not answer or #body_hash ~= 16 then
       bad('key')
     end
-    local told = recall(p, key, body_hash, now)
+    local told
+    told, key_hash_expires = recall(p, key, body_hash, now)
     if told then
-      return told
+      return says(told)
     end
     i = 8
   end
@@ -200,35 +227,45 @@ define('append', {}, function(p, args)
   end
 
   local top = head(p, log)
+  if not top and not is_ours(keys, args) then
+    return says('W')
+  end
   if basis == 'D' then
     local n, hash = 0, ZERO
     if top then
       n, hash = top.n, top.hash
     end
     if n ~= at_n or hash ~= at_hash then
-      return {'R', n, hash}
+      return says({'R', n, hash})
     end
   elseif basis == 'A' then
     if not top or top.closed then
-      return {'C'}
+      return says({'C'})
     end
   else
     local open, open_head = open_session(p, peer)
     if open then
       log, top, openings = open, open_head, 0
     elseif top then
-      return {'R', top.n, top.hash}
+      return says({'R', top.n, top.hash})
     end
   end
   if openings == 0 then
     opening, opening_effects = {}, {}
   end
-  top = top or {n = 0, hash = ZERO}
+  top = top or {n = 0, hash = ZERO, snapshot = 0, base = 0, base_hash = ZERO, expires = 0, peers = ''}
 
-  local w = {now = now, expires = now + expire, peers = {}}
-  if top.peers then
+  -- A log may be kept a little longer than asked, so that its expiry need not be written with every append.
+  local slack = math.floor(expire / 64)
+  local w = {now = now, expires = now + expire + slack, peers = {}}
+  local refresh = top.expires < now + expire or top.expires > w.expires
+  if not refresh then
+    w.expires = top.expires
+  end
+  if top.peers ~= '' then
     for _, known in ipairs(cmsgpack.unpack(top.peers)) do
-      w.peers[known] = true
+      -- Another session may be the peer's by now; its expiry is not this log's business.
+      w.peers[known] = not refresh or redis.call('GET', p .. 'peer:' .. known) == log or nil
     end
   end
   local lengths = {}
@@ -255,10 +292,13 @@ define('append', {}, function(p, args)
   n, hash, opening_snapshot = write_records(stream, n, hash, opening)
   local first = n + 1
   n, hash, snapshot = write_records(stream, n, hash, records)
-  snapshot = snapshot or opening_snapshot
 
-  push_effects(p, log, top.n + 1, opening_effects, lengths, now)
-  push_effects(p, log, first, effects, lengths, now)
+  local due = {'ZADD', p .. 'fx'}
+  push_effects(p, log, top.n + 1, opening_effects, lengths, now, due)
+  push_effects(p, log, first, effects, lengths, now, due)
+  if #due > 2 then
+    redis.call(unpack(due))
+  end
   for _, timer in ipairs(timers) do
     if timer[2] == '' then
       redis.call('ZREM', p .. 't', log .. timer[1])
@@ -267,9 +307,7 @@ define('append', {}, function(p, args)
     end
   end
   if key then
-    local bucket = key_bucket(p, now, 0)
-    redis.call('HSET', bucket, key, struct.pack('>I8c16I8c36', now, body_hash, first, log) .. answer)
-    redis.call('PEXPIREAT', bucket, (math.floor(now / KEY_BUCKET) + 1) * KEY_BUCKET + KEY_HORIZON)
+    remember(p, key, body_hash, first, log, answer, now, key_hash_expires)
   end
   if openings > 0 then
     INDEX_WRITE.P(p, peer, log, w)
@@ -278,30 +316,28 @@ define('append', {}, function(p, args)
     INDEX_WRITE[index[1]](p, index[2], log, w)
   end
 
-  local fields = {'HSET', p .. 'h:' .. log, 'n', n, 'h', hash}
-  if closes == 1 then
-    fields[#fields + 1], fields[#fields + 2] = 'c', '1'
-  end
-  if snapshot then
-    fields[#fields + 1], fields[#fields + 2] = 's', snapshot
-  end
-  local peers = {}
-  for known in pairs(w.peers) do
-    -- Another session may be the peer's by now; its expiry is not this log's business.
-    if redis.call('GET', p .. 'peer:' .. known) == log then
+  local after = {
+    n = n, hash = hash, closed = top.closed or closes == 1, erased = top.erased,
+    snapshot = snapshot or opening_snapshot or top.snapshot, base = top.base, base_hash = top.base_hash,
+    expires = w.expires, peers = top.peers
+  }
+  if w.peers_changed or (refresh and top.peers ~= '') then
+    local peers = {}
+    for known in pairs(w.peers) do
       peers[#peers + 1] = known
-      redis.call('PEXPIREAT', p .. 'peer:' .. known, w.expires)
+      if refresh or w.peers_changed[known] then
+        redis.call('PEXPIREAT', p .. 'peer:' .. known, w.expires)
+      end
+    end
+    after.peers = #peers > 0 and cmsgpack.pack(peers) or ''
+  end
+  write_head(p, log, after)
+  if refresh then
+    redis.call('PEXPIREAT', stream, w.expires)
+    if top.erased then
+      redis.call('PEXPIREAT', p .. 'x:' .. log, w.expires)
     end
   end
-  if #peers > 0 or top.peers then
-    fields[#fields + 1], fields[#fields + 2] = 'p', cmsgpack.pack(peers)
-  end
-  redis.call(unpack(fields))
-  redis.call('PEXPIREAT', p .. 'h:' .. log, w.expires)
-  redis.call('PEXPIREAT', stream, w.expires)
-  if top.erased then
-    redis.call('PEXPIREAT', p .. 'x:' .. log, w.expires)
-  end
   publish(p, log, top, openings > 0, args)
-  return {'A', log, first, n, hash, openings > 0 and 1 or 0, top.n, top.hash}
+  return says({'A', log, first, n, hash, openings > 0 and 1 or 0, top.n, top.hash})
 end)

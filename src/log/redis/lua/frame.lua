@@ -16,29 +16,48 @@ local function now_ms()
   return t[1] * 1000 + math.floor(t[2] / 1000)
 end
 
-local function define(name, flags, act)
-  redis.register_function{
-    function_name = 'nexus_1_' .. name,
-    flags = flags,
-    callback = function(keys, args)
-      if redis.call('GET', keys[1]) ~= args[2] then
-        return {args[1], 'W'}
-      end
-      return {args[1], act(string.sub(keys[1], 1, -6), args)}
-    end
-  }
+local function is_ours(keys, args)
+  return redis.call('GET', keys[1]) == args[2]
 end
+
+local function register(name, flags, callback)
+  redis.register_function{function_name = 'nexus_1_' .. name, flags = flags, callback = callback}
+end
+
+local function define(name, flags, act)
+  register(name, flags, function(keys, args)
+    if not is_ours(keys, args) then
+      return {args[1], 'W'}
+    end
+    return {args[1], act(string.sub(keys[1], 1, -6), args)}
+  end)
+end
+
+-- The head of a log is one string: number and hash of the top; 1 for closed, 2 for erased bodies; number of the last snapshot; number
+-- and hash before the oldest record; when it expires; the peers whose open session it may be, packed.
+local HEAD = '>I8c8BI8I8c8I8'
+local HEAD_BYTES = 49
 
 -- Where a log stands: nil if it does not exist or has expired.
 local function head(p, log)
-  local m = redis.call('HMGET', p .. 'h:' .. log, 'n', 'h', 'c', 's', 'b', 'bh', 'x', 'p')
-  if not m[1] then
+  local packed = redis.call('GET', p .. 'h:' .. log)
+  if not packed then
     return nil
   end
+  if #packed < HEAD_BYTES then
+    error('NEXUS damaged: the head of ' .. log)
+  end
+  local n, hash, flags, snapshot, base, base_hash, expires = struct.unpack(HEAD, packed)
   return {
-    n = tonumber(m[1]), hash = m[2], closed = m[3], snapshot = tonumber(m[4] or 0),
-    base = tonumber(m[5] or 0), base_hash = m[6] or ZERO, erased = m[7], peers = m[8]
+    n = n, hash = hash, closed = flags % 2 == 1, erased = flags >= 2, snapshot = snapshot,
+    base = base, base_hash = base_hash, expires = expires, peers = string.sub(packed, HEAD_BYTES + 1)
   }
+end
+
+local function write_head(p, log, at)
+  local flags = (at.closed and 1 or 0) + (at.erased and 2 or 0)
+  local packed = struct.pack(HEAD, at.n, at.hash, flags, at.snapshot, at.base, at.base_hash, at.expires)
+  redis.call('SET', p .. 'h:' .. log, packed .. at.peers, 'PXAT', at.expires)
 end
 
 local function id(n)

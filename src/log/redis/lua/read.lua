@@ -79,9 +79,9 @@ end)
 define('tops', {'no-writes'}, function(p, args)
   local out = {}
   for i = 3, #args do
-    local m = redis.call('HMGET', p .. 'h:' .. args[i], 'n', 'h')
-    out[#out + 1] = tonumber(m[1] or 0)
-    out[#out + 1] = m[2] or ZERO
+    local at = head(p, args[i])
+    out[#out + 1] = at and at.n or 0
+    out[#out + 1] = at and at.hash or ZERO
   end
   return out
 end)
@@ -104,8 +104,9 @@ define('erase', {}, function(p, args)
     end
   end
   if erased > 0 then
-    redis.call('HSET', p .. 'h:' .. log, 'x', '1')
-    redis.call('PEXPIREAT', aside, redis.call('PEXPIRETIME', p .. 'h:' .. log))
+    at.erased = true
+    write_head(p, log, at)
+    redis.call('PEXPIREAT', aside, at.expires)
   end
   return erased
 end)
@@ -130,8 +131,10 @@ define('trim', {}, function(p, args)
       end
     end
   end
-  redis.call('HSET', p .. 'h:' .. log, 'b', below - 1, 'bh', hash)
-  return below - at.base - 1
+  local forgotten = below - at.base - 1
+  at.base, at.base_hash = below - 1, hash
+  write_head(p, log, at)
+  return forgotten
 end)
 
 define('peer', {'no-writes'}, function(p, args)
