@@ -1,11 +1,12 @@
 //! The composition root: builds every part and ties them together.
 //!
-//! One thread a core runs the message path ([`core`]); this thread runs provisioning, certificates and the drain; health and
+//! One thread a core runs the message path ([`serving`]); this thread runs provisioning, certificates and the drain; health and
 //! metrics have a thread of their own, so that they answer when the cores are busy.
 
-mod core;
 mod limits;
+mod serving;
 mod stores;
+mod tokens;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -26,7 +27,6 @@ use crate::log::redis::RedisStore;
 use crate::model::Millis;
 use crate::net::tls::{CertificateFiles, Certificates, TicketKeys, Tls, development_certificate};
 use crate::net::{Balance, Gate, Seat, ServeLimits};
-use crate::provisioning::access::Access;
 use crate::provisioning::declare::{self, DEVELOPMENT, Development};
 use crate::provisioning::{Act, Provisioning, Settings};
 use crate::runtime::clock::Clock;
@@ -35,7 +35,7 @@ use crate::runtime::{Drain, DrainPlan, Readiness};
 use crate::shard::Links;
 use crate::telemetry::{Logs, Metrics};
 
-use self::core::{Door, Parts};
+use self::serving::{Door, Parts};
 use self::stores::LogStore;
 
 /// How often certificates are looked at; container platforms change them by moving a link.
@@ -99,6 +99,7 @@ async fn serve_on(config: Arc<Config>, options: ServeOptions) -> Result<()> {
     provisioned.release();
 
     let certificates = certificates(&config)?;
+    let access = Arc::new(tokens::access(&config.auth)?);
     let cores = config.cores.count.or(processors());
     let (links, mailrooms) = Links::between(cores, config.limits.queues.mailbox);
     let (opened, mut openings) = mpsc::channel(cores);
@@ -108,7 +109,7 @@ async fn serve_on(config: Arc<Config>, options: ServeOptions) -> Result<()> {
         links,
         snapshots: provisioning.snapshots().clone(),
         directory: Arc::clone(provisioning.directory()),
-        access: Arc::new(Access::new(None)),
+        access: Arc::clone(&access),
         widget_settings: development
             .as_ref()
             .map(|it| ux::widget::settings(&it.api_key, &it.endpoint)),
@@ -140,7 +141,7 @@ async fn serve_on(config: Arc<Config>, options: ServeOptions) -> Result<()> {
         let (parts, latch) = (parts.clone(), readiness.latch("log"));
         let (tally, lag) = (metrics.core(), metrics.lag());
         move |core: CoreId| -> LocalBoxFuture<'static, CoreResult> {
-            core::run(parts, core, mailroom, latch, tally, lag, doors).boxed_local()
+            serving::run(parts, core, mailroom, latch, tally, lag, doors).boxed_local()
         }
     });
     let mut running = Cores::start(works.collect(), config.cores.pin)?;
@@ -163,7 +164,10 @@ async fn serve_on(config: Arc<Config>, options: ServeOptions) -> Result<()> {
                 greet(&config, development.as_ref());
             }
             order = next_order(&mut orders) => match order {
-                Some(Order::Reload(_)) => reload(&certificates),
+                Some(Order::Reload(config)) => {
+                    reload(&certificates);
+                    tokens::reload(&access, &config.auth);
+                }
                 Some(Order::Drain) | None => break,
             },
         }

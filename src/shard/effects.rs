@@ -8,10 +8,10 @@ use crate::model::{Crossing, Effect, LogId, LogKind};
 use crate::session::{Desk, DeskInput, Session, SessionInput};
 
 use super::ask::Answered;
-use super::core::CoreTable;
 use super::error::ShardError;
 use super::machine::Machine;
 use super::slot::Slot;
+use super::table::CoreTable;
 
 impl CoreTable {
     /// Puts the effects of an append into their lanes and starts the lanes that stood still.

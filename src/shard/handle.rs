@@ -15,7 +15,6 @@ use crate::session::{Desk, DeskInput, DeskReply, Session, SessionInput, SessionR
 
 use super::ask::{Answered, Ask};
 use super::cells::Cells;
-use super::core::CoreTable;
 use super::entry::Entry;
 use super::error::{Asked, ShardError};
 use super::follower::{Follower, Mark};
@@ -24,6 +23,7 @@ use super::machine::{Machine, ViewReply};
 use super::options::ShardOptions;
 use super::router::Router;
 use super::slot::Table;
+use super::table::CoreTable;
 use super::timers::Timers;
 use super::view::{DeskView, SessionView, Typing, View};
 

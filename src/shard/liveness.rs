@@ -6,8 +6,8 @@ use std::rc::Rc;
 use crate::model::{LogId, LogKind};
 use crate::session::{Desk, Session};
 
-use super::core::CoreTable;
 use super::machine::Machine;
+use super::table::CoreTable;
 
 impl CoreTable {
     /// Somebody of this log was heard.

@@ -10,9 +10,9 @@ use crate::model::{Effect, LogId, Millis, Record};
 
 use super::ask::Ask;
 use super::cells::Cells;
-use super::core::CoreTable;
 use super::link::{Command, News};
 use super::slot::Table;
+use super::table::CoreTable;
 use super::view::View;
 
 /// What a decision is made with, besides state and input.

@@ -16,10 +16,10 @@ use crate::session::{
 
 use super::ask::Ask;
 use super::cells::Cells;
-use super::core::CoreTable;
 use super::link::{Command, News};
 use super::machine::{Context, Machine, Step, ViewReply};
 use super::slot::Table;
+use super::table::CoreTable;
 use super::view::View;
 
 const HOUR_MS: u64 = 3_600_000;

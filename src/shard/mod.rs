@@ -12,7 +12,6 @@
 
 mod ask;
 mod cells;
-mod core;
 mod decide;
 mod effects;
 mod entry;
@@ -29,6 +28,7 @@ mod replica;
 mod router;
 mod slot;
 mod sweep;
+mod table;
 mod timers;
 mod view;
 mod watching;

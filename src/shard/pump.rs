@@ -16,12 +16,12 @@ use std::time::{Duration, Instant};
 use crate::log::{Answer, LogError};
 
 use super::ask::{Answered, Ask};
-use super::core::CoreTable;
 use super::decide::{Plan, Write, decide};
 use super::error::{Asked, ShardError};
 use super::machine::Machine;
 use super::replica::{Misfit, Replica};
 use super::slot::Slot;
+use super::table::CoreTable;
 
 /// How many records are read at a time when catching up.
 const CATCH_UP: usize = 256;

@@ -11,8 +11,8 @@ use crate::model::{Digest, LogKind};
 use crate::protocol::entry::{SCHEMA_LEVEL, decode_effect};
 use crate::session::{Desk, Session};
 
-use super::core::CoreTable;
 use super::machine::Machine;
+use super::table::CoreTable;
 
 /// Taken from one partition in one round.
 const AT_A_TIME: usize = 64;

@@ -9,8 +9,8 @@ use crate::log::TimerChange;
 use crate::model::{LogId, LogKind, Millis};
 use crate::session::{Desk, Session};
 
-use super::core::CoreTable;
 use super::machine::Machine;
+use super::table::CoreTable;
 
 /// A deadline: the machine judges whether it still means anything when it comes.
 type Deadline = (Millis, LogId, u16);

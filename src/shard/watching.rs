@@ -6,10 +6,10 @@ use crate::log::{StoredRecord, Watch, WatchEvent};
 use crate::model::{LogId, LogKind};
 use crate::session::{Desk, Session};
 
-use super::core::CoreTable;
 use super::machine::Machine;
 use super::replica::Misfit;
 use super::slot::Slot;
+use super::table::CoreTable;
 use super::view::Typing;
 
 impl CoreTable {
