@@ -17,6 +17,10 @@ use crate::config::{ConnectionLimits, IpRange};
 use crate::runtime::limit::{Permit, Permits};
 use crate::telemetry::names;
 
+/// The kernel queues no more than this beyond what is on its way to a peer: a slow reader's bytes stay ours to
+/// drop.
+const UNSENT: u32 = 16 * 1024;
+
 /// The bounds of a listening address, for the whole node.
 #[derive(Clone, Debug)]
 pub struct ListenerLimits {
@@ -178,6 +182,7 @@ impl Listener {
         // Accepted sockets inherit these, which saves a system call each.
         socket.set_tcp_nodelay(true)?;
         socket.set_tcp_user_timeout(Some(limits.user_timeout))?;
+        socket.set_tcp_notsent_lowat(UNSENT)?;
         let probe = TcpKeepalive::new()
             .with_time(limits.keepalive)
             .with_interval(Duration::from_secs(10));

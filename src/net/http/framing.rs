@@ -104,3 +104,73 @@ impl Framing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const LIMITS: HeadLimits = HeadLimits {
+        request_line: 8 * 1024,
+        bytes: 16 * 1024,
+        fields: 100,
+    };
+
+    /// How many bytes pass, and what ends the passing, when the connection's bytes come in such pieces.
+    fn passed(bytes: &[u8], pieces: &[usize]) -> (usize, Option<Verdict>) {
+        let mut framing = Framing::new(LIMITS);
+        let (mut from, mut seen, mut turn) = (0, 0, 0);
+        loop {
+            while from < seen {
+                match framing.advance(&bytes[from..seen]) {
+                    Verdict::Pass(count) => from += count,
+                    Verdict::More => break,
+                    Verdict::Broken(count) => return (from + count, Some(Verdict::Broken(0))),
+                    refuse @ Verdict::Refuse(_) => return (from, Some(refuse)),
+                }
+            }
+            if seen == bytes.len() {
+                return (from, None);
+            }
+            seen = bytes.len().min(seen + pieces[turn % pieces.len()]);
+            turn += 1;
+        }
+    }
+
+    fn any_request() -> impl Strategy<Value = String> {
+        let head = |fields: &str| format!("POST / HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
+        prop_oneof![
+            Just(head("")),
+            "[a-z]{0,9}".prop_map(move |body| head(&format!("Content-Length: {}\r\n", body.len())) + &body),
+            "[a-z]{1,9}".prop_map(move |body| {
+                let chunk = format!("{:x};q\r\n{body}\r\n0\r\nX: y\r\n\r\n", body.len());
+                head("Transfer-Encoding: chunked\r\n") + &chunk
+            }),
+            "[a-f0-9;\r\n]{1,12}".prop_map(move |body| head("Transfer-Encoding: chunked\r\n") + &body),
+            "[A-Z /\r\n.:1]{1,20}",
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_connection_cut_anywhere_passes_the_same_bytes(
+            requests in proptest::collection::vec(any_request(), 1..5),
+            pieces in proptest::collection::vec(1_usize..40, 1..6),
+        ) {
+            let bytes = requests.concat().into_bytes();
+            prop_assert_eq!(passed(&bytes, &[bytes.len()]), passed(&bytes, &pieces));
+        }
+    }
+
+    #[test]
+    fn nothing_passes_behind_an_upgrade_or_a_refusal() {
+        let mut framing = Framing::new(LIMITS);
+        let upgrade = b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n";
+        assert_eq!(framing.advance(upgrade), Verdict::Pass(upgrade.len()));
+        assert!(framing.is_over());
+        assert_eq!(
+            framing.advance(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"),
+            Verdict::More
+        );
+    }
+}

@@ -173,14 +173,16 @@ impl Guard {
                 return Poll::Pending;
             }
             let scratch = self.scratch.clone();
-            let read = scratch.with(|buffer| match self.stream.poll_read_into(cx, buffer) {
-                Poll::Ready(Ok(0)) => {
-                    self.ended = true;
-                    Some(Ok(0))
+            let read = scratch.with(|buffer| {
+                match self.stream.poll_read_into(cx, fitting(buffer, to.remaining())) {
+                    Poll::Ready(Ok(0)) => {
+                        self.ended = true;
+                        Some(Ok(0))
+                    }
+                    Poll::Ready(Ok(count)) => Some(Ok(self.judge(&buffer[..count], &mut to))),
+                    Poll::Ready(Err(error)) => Some(Err(error)),
+                    Poll::Pending => None,
                 }
-                Poll::Ready(Ok(count)) => Some(Ok(self.judge(&buffer[..count], &mut to))),
-                Poll::Ready(Err(error)) => Some(Err(error)),
-                Poll::Pending => None,
             });
             match read {
                 Some(Err(error)) => return Poll::Ready(Err(error)),
@@ -313,6 +315,12 @@ impl Guard {
         });
         Poll::Pending
     }
+}
+
+/// As much of `buffer` as hyper has room for, so that sound bytes rarely have to be kept back.
+fn fitting(buffer: &mut [u8], room: usize) -> &mut [u8] {
+    let most = buffer.len().min(room.max(4096));
+    &mut buffer[..most]
 }
 
 impl hyper::rt::Read for Guard {

@@ -5,7 +5,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
@@ -13,6 +13,8 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::runtime::drain::{DrainToken, Phase};
 
 /// Where a certificate chain and its key are, both PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +101,23 @@ impl Certificates {
         Ok(changed)
     }
 
+    /// Looks for a change every `every`, until the process stops. A broken certificate is logged and the
+    /// present one stays.
+    pub async fn watch(self: Arc<Self>, every: Duration, mut drain: DrainToken) {
+        loop {
+            tokio::select! {
+                () = drain.reached(Phase::Flushing) => return,
+                () = tokio::time::sleep(every) => {}
+            }
+            let looked = Arc::clone(&self);
+            match tokio::task::spawn_blocking(move || looked.reload_if_changed()).await {
+                Ok(Ok(true)) => tracing::info!(chain = %self.files.chain.display(), "certificate reloaded"),
+                Ok(Ok(false)) | Err(_) => {}
+                Ok(Err(error)) => tracing::error!(%error, "certificate not reloaded"),
+            }
+        }
+    }
+
     /// The chain that is shown now, leaf first, DER.
     pub fn chain(&self) -> Vec<CertificateDer<'static>> {
         self.current.load().cert.clone()
@@ -177,7 +196,7 @@ mod tests {
 
         let touch = |path: &Path, second: u64| {
             let file = std::fs::File::options().append(true).open(path).unwrap();
-            file.set_modified(SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(second))
+            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(second))
                 .unwrap();
         };
         let other = development_certificate(there.path()).unwrap();

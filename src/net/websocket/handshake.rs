@@ -1,5 +1,8 @@
 //! The opening handshake: what an upgrade request must say, and the `101` that answers it.
 
+use std::future::Future;
+use std::rc::Rc;
+
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,10 +13,9 @@ use hyper::header::{
 use hyper::{Method, StatusCode, Version};
 
 use super::deflate;
-use super::socket::{Socket, SocketLimits};
+use super::limits::SocketLimits;
+use super::socket::Socket;
 use crate::net::http::{Response, ResponseBody};
-use std::future::Future;
-use std::rc::Rc;
 
 /// The suffix of RFC 6455 section 1.3.
 const SUFFIX: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";

@@ -8,12 +8,17 @@
 //! after a violation or a close.
 
 pub mod deflate;
+mod event;
 pub mod frame;
 pub mod handshake;
+mod limits;
+mod outgoing;
 pub mod reader;
 pub mod socket;
 
+pub use event::{Closed, ClosedBy, Event, Message, SendError};
 pub use frame::{encode_binary, encode_close, encode_text};
 pub use handshake::{HandshakeError, Offer};
+pub use limits::SocketLimits;
 pub use reader::{Incoming, MessageLimits, Violation};
-pub use socket::{Closed, ClosedBy, Event, Message, SendError, Socket, SocketLimits};
+pub use socket::Socket;

@@ -6,139 +6,30 @@
 //! read, so a peer that does not read cannot make us collect answers for it.
 
 use std::future::{Future, poll_fn};
-use std::io::{self, IoSlice};
+use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
-use smallvec::SmallVec;
 use tokio::io::AsyncWrite;
 use tokio::time::{Instant, Sleep};
 
+use super::event::{Closed, ClosedBy, Event, Message, SendError};
 use super::frame::{self, OpCode};
-use super::reader::{Incoming, MessageLimits, Reader, Violation};
-use crate::config::{self, Agent, WebSocketLimits};
+use super::limits::SocketLimits;
+use super::outgoing::Outgoing;
+use super::reader::{Incoming, Reader, Violation};
 use crate::net::address::Peer;
 use crate::net::http::Upgraded;
 use crate::net::listener::Admission;
 use crate::net::scratch::Scratch;
 use crate::net::stream::Stream;
 use crate::runtime::backoff::spread;
-use crate::runtime::limit::{Bucket, Rate};
+use crate::runtime::limit::Bucket;
 
 /// Most bytes thrown away after the last frame, before the peer is reset after all.
 const MOST_DISCARDED: usize = 1024 * 1024;
-/// Most frames handed to the kernel in one write.
-const MOST_SLICES: usize = 64;
-
-/// The bounds of one socket; shared by all sockets of a kind.
-#[derive(Clone, Debug)]
-pub struct SocketLimits {
-    /// What the peer may send.
-    pub messages: MessageLimits,
-    /// How often data messages may come. Faster ones are not refused: reading pauses.
-    pub rate: Option<Rate>,
-    /// How often the server pings; the first ping comes at a random part of it.
-    pub ping: Duration,
-    /// A peer that sent nothing for so long is gone.
-    pub dead: Duration,
-    /// A peer that takes nothing of a write for so long is closed.
-    pub stall: Duration,
-    /// Time for the closing handshake.
-    pub close: Duration,
-    /// Whether permessage-deflate is used if offered.
-    pub deflate: bool,
-}
-
-impl SocketLimits {
-    /// The bounds of the settings for the agent stream; `commands` bounds its data messages.
-    pub fn new(limits: &WebSocketLimits, agent: &Agent, commands: config::Rate) -> Self {
-        let control = limits.control_per_second;
-        Self {
-            messages: MessageLimits {
-                frame: limits.frame.len(),
-                message: limits.message.len(),
-                fragments: u16::try_from(limits.fragments).unwrap_or(u16::MAX),
-                control: Rate::per_second(control, control),
-            },
-            rate: Some(commands.into()),
-            ping: agent.ping,
-            dead: agent.dead,
-            stall: limits.write,
-            deflate: limits.deflate,
-            ..Self::default()
-        }
-    }
-}
-
-impl Default for SocketLimits {
-    fn default() -> Self {
-        Self {
-            messages: MessageLimits::default(),
-            rate: None,
-            ping: Duration::from_secs(20),
-            dead: Duration::from_secs(35),
-            stall: Duration::from_secs(30),
-            close: Duration::from_secs(5),
-            deflate: false,
-        }
-    }
-}
-
-/// A message from the peer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Message {
-    /// UTF-8, checked.
-    Text(String),
-    /// Bytes.
-    Binary(Vec<u8>),
-}
-
-/// What [`Socket::next`] tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// Every message that one read brought, in order; never empty.
-    Messages(Vec<Message>),
-    /// The peer answered a ping.
-    Pong,
-    /// The connection is over; told again at every further call.
-    Closed(Closed),
-}
-
-/// How a connection ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Closed {
-    /// The close code, 1005 for a close without one, 1006 for none at all.
-    pub code: u16,
-    /// The reason that came with it.
-    pub reason: String,
-    /// Who ended it.
-    pub by: ClosedBy,
-}
-
-/// Who ended a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClosedBy {
-    /// The peer's close frame.
-    Peer,
-    /// Our close frame: asked for, or in answer to a violation.
-    Us,
-    /// Nobody: it broke, or the peer is silent.
-    Lost,
-}
-
-/// Why nothing was sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SendError {
-    /// The connection is closing or over.
-    #[error("socket closed")]
-    Closed,
-    /// The peer does not take what it is sent. The connection can only be dropped.
-    #[error("peer does not read")]
-    Stalled,
-}
 
 /// One WebSocket.
 #[derive(Debug)]
@@ -149,15 +40,13 @@ pub struct Socket {
     reader: Reader,
     rate: Bucket,
     deflate: bool,
-    /// What the peer has not taken yet of the write in flight, and control frames waiting for the next.
-    outgoing: Vec<u8>,
+    outgoing: Outgoing,
     state: State,
     ending: Option<Box<Closed>>,
     deferred: Option<Box<Ending>>,
     timer: Pin<Box<Sleep>>,
     ping_at: Instant,
     heard_at: Instant,
-    stall_at: Option<Instant>,
     paused_until: Option<Instant>,
     peer: Peer,
     _admission: Admission,
@@ -207,14 +96,13 @@ impl Socket {
             reader: Reader::new(deflate),
             rate: Bucket::new(),
             deflate,
-            outgoing: Vec::new(),
+            outgoing: Outgoing::default(),
             state: State::Open,
             ending: None,
             deferred: None,
             timer: Box::pin(tokio::time::sleep_until(ping_at.min(now + limits.dead))),
             ping_at,
             heard_at: now,
-            stall_at: None,
             paused_until: None,
             limits,
             peer,
@@ -234,7 +122,7 @@ impl Socket {
 
     /// Whether nothing is half read and nothing waits to be written, so that the socket holds no buffer.
     pub fn is_idle(&self) -> bool {
-        self.reader.is_idle() && self.outgoing.capacity() == 0
+        self.reader.is_idle() && self.outgoing.is_idle()
     }
 
     /// The next thing that happens. Cancel-safe: nothing is lost when the future is dropped.
@@ -255,7 +143,7 @@ impl Socket {
         let mut frames = Some(frames);
         poll_fn(|cx| {
             if let Some(frames) = frames.take()
-                && let Err(error) = self.write(frames, cx)
+                && let Err(error) = self.outgoing.write(&mut self.stream, frames, cx)
             {
                 self.lose(&error);
             }
@@ -283,8 +171,7 @@ impl Socket {
     /// Puts a close frame behind what is being written; [`Socket::next`] then leads to [`Event::Closed`].
     pub fn start_close(&mut self, code: u16, reason: &str) {
         if self.state == State::Open {
-            self.outgoing
-                .extend_from_slice(&frame::encode_close(code, reason));
+            self.outgoing.push(&frame::encode_close(code, reason));
             self.state = State::Closing {
                 until: Instant::now() + self.limits.close,
             };
@@ -389,8 +276,8 @@ impl Socket {
                 Incoming::Text(text) => messages.push(Message::Text(text)),
                 Incoming::Binary(bytes) => messages.push(Message::Binary(bytes)),
                 Incoming::Ping(payload) if self.state == State::Open => {
-                    frame::encode_header(&mut self.outgoing, OpCode::Pong, false, payload.len());
-                    self.outgoing.extend_from_slice(&payload);
+                    frame::encode_header(self.outgoing.buffer(), OpCode::Pong, false, payload.len());
+                    self.outgoing.push(&payload);
                 }
                 Incoming::Ping(_) => {}
                 Incoming::Pong(_) => pong = true,
@@ -455,7 +342,7 @@ impl Socket {
                     )
                 }
             };
-            self.outgoing.extend_from_slice(&frame);
+            self.outgoing.push(&frame);
             self.end(closed);
         }
         self.finish();
@@ -486,7 +373,7 @@ impl Socket {
             reason,
             by: ClosedBy::Lost,
         });
-        self.outgoing = Vec::new();
+        self.outgoing.clear();
         self.state = State::Over;
     }
 
@@ -504,99 +391,46 @@ impl Socket {
         self.ending.as_deref().cloned().unwrap_or_else(lost)
     }
 
-    /// One write of what waits and of `frames`; keeps what the kernel does not take.
-    fn write(&mut self, frames: &[Bytes], cx: &mut Context<'_>) -> io::Result<()> {
-        if self.stall_at.is_some() {
-            frames
-                .iter()
-                .for_each(|frame| self.outgoing.extend_from_slice(frame));
-            return Ok(());
-        }
-        let waiting = std::mem::take(&mut self.outgoing);
-        let mut slices = SmallVec::<[IoSlice<'_>; 8]>::new();
-        let parts = || std::iter::once(waiting.as_slice()).chain(frames.iter().map(Bytes::as_ref));
-        slices.extend(
-            parts()
-                .filter(|part| !part.is_empty())
-                .take(MOST_SLICES)
-                .map(IoSlice::new),
-        );
-        let mut written = match Pin::new(&mut self.stream).poll_write_vectored(cx, &slices) {
-            Poll::Ready(Ok(written)) => written,
-            Poll::Ready(Err(error)) => return Err(error),
-            Poll::Pending => 0,
-        };
-        for part in parts() {
-            let done = written.min(part.len());
-            written -= done;
-            self.outgoing.extend_from_slice(&part[done..]);
-        }
-        Ok(())
-    }
-
     /// Ready when everything is with the kernel, or the connection is lost.
     fn poll_outgoing(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.outgoing.is_empty() && self.stall_at.is_none() && !self.stream.is_tls() {
+        if self.outgoing.is_idle() && !self.stream.is_tls() {
             return Poll::Ready(Ok(()));
         }
-        match self.poll_drain(cx) {
+        let stalled = self.outgoing.stall_at().is_some();
+        let error = match self.outgoing.poll_drain(&mut self.stream, self.limits.stall, cx) {
             Poll::Ready(Ok(())) => {
-                if self.stall_at.take().is_some() {
+                if stalled {
                     // Whoever takes bytes is alive, even if we were too busy writing to hear it.
                     self.heard_at = Instant::now();
                 }
-                Poll::Ready(Ok(()))
+                return Poll::Ready(Ok(()));
             }
-            Poll::Ready(Err(error)) => {
-                self.lose(&error);
-                Poll::Ready(Err(error))
-            }
+            Poll::Ready(Err(error)) => error,
             Poll::Pending => {
-                let stall_at = *self.stall_at.get_or_insert(Instant::now() + self.limits.stall);
-                while self.state != State::Over && Instant::now() < stall_at {
+                while self.state != State::Over
+                    && self.outgoing.stall_at().is_some_and(|at| Instant::now() < at)
+                {
                     ready!(self.poll_timer(cx));
                 }
-                let error = io::Error::from(io::ErrorKind::TimedOut);
-                self.lose(&error);
-                Poll::Ready(Err(error))
-            }
-        }
-    }
-
-    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut written = 0;
-        let outcome = loop {
-            if written == self.outgoing.len() {
-                break Poll::Ready(Ok(()));
-            }
-            match Pin::new(&mut self.stream).poll_write(cx, &self.outgoing[written..]) {
-                Poll::Ready(Ok(0)) => break Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(count)) => written += count,
-                Poll::Ready(Err(error)) => break Poll::Ready(Err(error)),
-                Poll::Pending => break Poll::Pending,
+                io::ErrorKind::TimedOut.into()
             }
         };
-        if written > 0 && self.stall_at.is_some() {
-            self.stall_at = Some(Instant::now() + self.limits.stall);
-        }
-        if written == self.outgoing.len() {
-            self.outgoing = Vec::new();
-        } else {
-            self.outgoing.drain(..written);
-        }
-        ready!(outcome)?;
-        Pin::new(&mut self.stream).poll_flush(cx)
+        self.lose(&error);
+        Poll::Ready(Err(error))
     }
 
     /// When the timer has something to do next.
     fn due(&self) -> Instant {
         let mut due = match self.state {
             State::Closing { until } | State::Finishing { until, .. } => until,
-            State::Open if self.stall_at.is_some() => self.ping_at,
+            State::Open if self.outgoing.stall_at().is_some() => self.ping_at,
             State::Open => self.ping_at.min(self.heard_at + self.limits.dead),
             State::Over => self.ping_at,
         };
-        for other in [self.stall_at, self.paused_until].into_iter().flatten() {
+        for other in [self.outgoing.stall_at(), self.paused_until]
+            .into_iter()
+            .flatten()
+        {
             due = due.min(other);
         }
         due
@@ -627,19 +461,19 @@ impl Socket {
         if let State::Closing { until } | State::Finishing { until, .. } = self.state
             && now >= until
         {
-            self.outgoing = Vec::new();
+            self.outgoing.clear();
             self.state = State::Over;
-        } else if self.state == State::Open && self.stall_at.is_none() {
+        } else if self.state == State::Open && self.outgoing.stall_at().is_none() {
             if now >= self.heard_at + self.limits.dead {
                 self.lose(&io::Error::new(io::ErrorKind::TimedOut, "peer is silent"));
             } else if now >= self.ping_at {
-                self.outgoing
-                    .extend_from_slice(&frame::encode(OpCode::Ping, false, &[]));
+                self.outgoing.push(&frame::encode(OpCode::Ping, false, &[]));
             }
         }
         if now >= self.ping_at {
             self.ping_at = now + self.limits.ping;
         }
+        self.paused_until = self.paused_until.filter(|until| now < *until);
         Poll::Ready(())
     }
 }

@@ -1,3 +1,5 @@
+//! The record layer against another end of itself, against bytes that were changed, and against nonsense.
+
 use super::*;
 use proptest::prelude::*;
 

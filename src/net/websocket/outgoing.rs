@@ -1,0 +1,114 @@
+//! The one write in flight: bytes that the peer has not taken yet, and since when it takes none.
+//!
+//! Empty most of the time, and then without a buffer. Bounded by its users: nothing is read while it waits,
+//! and the next frames are only taken once it is empty.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+use tokio::io::AsyncWrite;
+use tokio::time::Instant;
+
+use crate::net::stream::Stream;
+
+/// Most frames handed to the kernel in one write.
+const MOST_SLICES: usize = 64;
+
+/// What waits to be written.
+#[derive(Debug, Default)]
+pub(super) struct Outgoing {
+    bytes: Vec<u8>,
+    stall_at: Option<Instant>,
+}
+
+impl Outgoing {
+    /// Puts a frame behind what waits.
+    pub(super) fn push(&mut self, frame: &[u8]) {
+        self.bytes.extend_from_slice(frame);
+    }
+
+    /// Where a frame can be encoded behind what waits.
+    pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// Throws everything away.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Whether nothing waits and no buffer is held.
+    pub(super) fn is_idle(&self) -> bool {
+        self.bytes.capacity() == 0 && self.stall_at.is_none()
+    }
+
+    /// When the peer will have taken nothing for too long; `None` while it keeps up.
+    pub(super) fn stall_at(&self) -> Option<Instant> {
+        self.stall_at
+    }
+
+    /// One write of what waits and of `frames`; keeps what the kernel does not take.
+    pub(super) fn write(
+        &mut self,
+        stream: &mut Stream,
+        frames: &[Bytes],
+        cx: &mut Context<'_>,
+    ) -> io::Result<()> {
+        if self.stall_at.is_some() {
+            frames.iter().for_each(|frame| self.push(frame));
+            return Ok(());
+        }
+        let waiting = std::mem::take(&mut self.bytes);
+        let parts = || std::iter::once(waiting.as_slice()).chain(frames.iter().map(Bytes::as_ref));
+        let some = parts().filter(|part| !part.is_empty()).take(MOST_SLICES);
+        let slices: SmallVec<[IoSlice<'_>; 8]> = some.map(IoSlice::new).collect();
+        let mut written = match Pin::new(stream).poll_write_vectored(cx, &slices) {
+            Poll::Ready(Ok(written)) => written,
+            Poll::Ready(Err(error)) => return Err(error),
+            Poll::Pending => 0,
+        };
+        for part in parts() {
+            let done = written.min(part.len());
+            written -= done;
+            self.bytes.extend_from_slice(&part[done..]);
+        }
+        Ok(())
+    }
+
+    /// Ready when the kernel has everything. A peer that takes nothing has `stall` from now, or from when it
+    /// last took something.
+    pub(super) fn poll_drain(
+        &mut self,
+        stream: &mut Stream,
+        stall: Duration,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut written = 0;
+        let outcome = loop {
+            if written == self.bytes.len() {
+                break Pin::new(&mut *stream).poll_flush(cx);
+            }
+            match Pin::new(&mut *stream).poll_write(cx, &self.bytes[written..]) {
+                Poll::Ready(Ok(0)) => break Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(count)) => written += count,
+                Poll::Ready(Err(error)) => break Poll::Ready(Err(error)),
+                Poll::Pending => break Poll::Pending,
+            }
+        };
+        if written == self.bytes.len() {
+            self.bytes = Vec::new();
+        } else {
+            self.bytes.drain(..written);
+        }
+        if outcome.is_pending() && (written > 0 || self.stall_at.is_none()) {
+            self.stall_at = Some(Instant::now() + stall);
+        }
+        ready!(outcome)?;
+        self.stall_at = None;
+        Poll::Ready(Ok(()))
+    }
+}
