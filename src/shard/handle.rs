@@ -204,10 +204,10 @@ impl Shards {
 
     /// Tells whoever looks at a session that somebody types. Best effort, latest wins.
     pub fn signal(&self, log: LogId, typing: Typing) {
-        if self.core.log.info().shared {
-            if let Ok(payload) = serde_json::to_vec(&typing) {
-                self.core.log.signal(log, payload.into());
-            }
+        if self.core.log.info().shared
+            && let Ok(payload) = serde_json::to_vec(&typing)
+        {
+            self.core.log.signal(log, payload.into());
         }
         if self.core.owns(log) {
             self.core.take_signal(log, typing);

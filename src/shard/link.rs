@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 
 use crate::model::LogId;
-use crate::runtime::mailbox::{Mailbox, Mailroom as Letters, Refused, mailbox};
+use crate::runtime::mailbox::{Mailbox, Mailroom as Letters, mailbox};
 use crate::session::{Desk, Session};
 
 use super::ask::Ask;
@@ -39,6 +39,10 @@ pub enum News {
     /// Of a desk.
     Desk(Arc<DeskView>),
 }
+
+/// As many questions wait at a core as may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct MailboxFull;
 
 /// The sending ends of every core.
 #[derive(Clone)]
@@ -92,14 +96,13 @@ impl Links {
         self.ends.len()
     }
 
-    /// Puts a question into a core's mailbox, or gives it back when that is full.
-    pub(super) fn ask(&self, core: usize, command: Command) -> Result<(), Command> {
-        self.ends[core]
-            .commands
-            .post(command)
-            .map_err(|refused| match refused {
-                Refused::Full(command) | Refused::Closed(command) => command,
-            })
+    /// Puts a question into a core's mailbox. When that is full the question is dropped, and with it the place of its
+    /// answer: whoever waits is told.
+    ///
+    /// # Errors
+    /// [`MailboxFull`].
+    pub(super) fn ask(&self, core: usize, command: Command) -> Result<(), MailboxFull> {
+        self.ends[core].commands.post(command).map_err(|_| MailboxFull)
     }
 
     /// Puts the newest view of a log up for a core; an unread older one is replaced.

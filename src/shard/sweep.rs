@@ -30,11 +30,11 @@ impl CoreTable {
                 continue;
             };
             for partition in self.partitions() {
-                if node == chosen(partition, &nodes).unwrap_or(node) {
-                    if let Err(error) = self.sweep(partition).await {
-                        tracing::debug!(%error, partition, "sweep interrupted");
-                        break;
-                    }
+                if node == chosen(partition, &nodes).unwrap_or(node)
+                    && let Err(error) = self.sweep(partition).await
+                {
+                    tracing::debug!(%error, partition, "sweep interrupted");
+                    break;
                 }
             }
         }

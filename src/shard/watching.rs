@@ -87,9 +87,9 @@ impl CoreTable {
         let core = Rc::clone(self);
         tokio::task::spawn_local(async move {
             for slots in slots.chunks(1_000) {
-                let logs = slots.iter().map(|slot| slot.log).collect();
+                let logs: Vec<LogId> = slots.iter().map(|slot| slot.log).collect();
                 let tops = loop {
-                    match core.log.tops(partition, logs_of(&logs)).await {
+                    match core.log.tops(partition, logs.clone()).await {
                         Ok(tops) => break tops,
                         Err(error) => {
                             tracing::debug!(%error, partition, "tops could not be compared yet");
@@ -117,8 +117,4 @@ impl CoreTable {
             self.publish(&slot);
         }
     }
-}
-
-fn logs_of(logs: &Vec<LogId>) -> Vec<LogId> {
-    logs.clone()
 }

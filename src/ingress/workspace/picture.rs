@@ -68,7 +68,7 @@ pub(super) fn interaction(
         interaction_type: "Inbound",
         interaction_subtype: "InboundNew",
         tenant_id: about.tenant,
-        in_queues: queue.iter().map(in_queue).collect(),
+        in_queues: queue.iter().map(|queue| in_queue(queue)).collect(),
         queue,
         is_online: session
             .participants()
@@ -146,9 +146,9 @@ fn offer_view(offer: &Offer, now: Millis) -> OfferView {
     }
 }
 
-fn in_queue(queue: &String) -> KeyValue {
+fn in_queue(queue: &str) -> KeyValue {
     KeyValue {
-        key: queue.clone(),
+        key: queue.to_owned(),
         kind: Some(ValueKind::Str),
         value: serde_json::Value::String(String::new()),
     }
