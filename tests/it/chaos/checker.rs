@@ -6,7 +6,7 @@ use super::history::{End, History, Reading, Send};
 
 /// A broken promise.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Violation {
+pub(crate) enum Violation {
     /// Acknowledged and not there at the end.
     Lost(String),
     /// There, though it was refused or never said.
@@ -24,7 +24,7 @@ pub enum Violation {
 }
 
 /// Everything that is wrong with a history.
-pub fn violations(history: &History) -> Vec<Violation> {
+pub(crate) fn violations(history: &History) -> Vec<Violation> {
     let mut found = Vec::new();
     let mut sends: BTreeMap<usize, Vec<&Send>> = BTreeMap::new();
     for send in &history.sends {

@@ -2,7 +2,7 @@
 
 /// How an operation ended for the client that made it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
+pub(crate) enum End {
     /// Answered 2xx.
     Ok,
     /// Refused: it is known not to have happened.
@@ -13,38 +13,38 @@ pub enum End {
 
 /// One attempt to say something. Times are from one monotonic clock, in microseconds.
 #[derive(Debug, Clone)]
-pub struct Send {
+pub(crate) struct Send {
     /// The conversation.
-    pub log: usize,
+    pub(crate) log: usize,
     /// `writer-counter`: unique in the run.
-    pub text: String,
-    pub invoked: u64,
-    pub ended: u64,
-    pub end: End,
+    pub(crate) text: String,
+    pub(crate) invoked: u64,
+    pub(crate) ended: u64,
+    pub(crate) end: End,
 }
 
 /// What a reader saw of a conversation, in the order shown: number and text.
 #[derive(Debug, Clone)]
-pub struct Reading {
-    pub log: usize,
-    pub seen: Vec<(u64, String)>,
+pub(crate) struct Reading {
+    pub(crate) log: usize,
+    pub(crate) seen: Vec<(u64, String)>,
     /// After everything was healed and drained.
-    pub complete: bool,
+    pub(crate) complete: bool,
 }
 
 /// A whole run.
 #[derive(Debug, Clone, Default)]
-pub struct History {
-    pub sends: Vec<Send>,
-    pub readings: Vec<Reading>,
+pub(crate) struct History {
+    pub(crate) sends: Vec<Send>,
+    pub(crate) readings: Vec<Reading>,
 }
 
 impl History {
-    pub fn unknown(&self) -> usize {
+    pub(crate) fn unknown(&self) -> usize {
         self.sends.iter().filter(|send| send.end == End::Unknown).count()
     }
 
-    pub fn acknowledged(&self) -> usize {
+    pub(crate) fn acknowledged(&self) -> usize {
         self.sends.iter().filter(|send| send.end == End::Ok).count()
     }
 }

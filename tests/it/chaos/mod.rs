@@ -1,4 +1,6 @@
 //! Kills under load: nothing acknowledged lost, nothing doubled, order kept.
 
-pub mod checker;
-pub mod history;
+pub(crate) mod checker;
+mod client;
+pub(crate) mod history;
+mod run;
