@@ -1,6 +1,6 @@
 //! The composition root: builds every part and ties them together.
 //!
-//! One thread a core runs the message path ([`serving`]); this thread runs provisioning, certificates and the drain; health and
+//! One thread a core runs the message path (`serving`); this thread runs provisioning, certificates and the drain; health and
 //! metrics have a thread of their own, so that they answer when the cores are busy.
 
 mod limits;

@@ -426,13 +426,15 @@ impl Turn {
     }
 }
 
+type Told = Arc<Entry<SessionEvent>>;
+
 /// Frames for `records` until the batch is full; how many were dealt with. The last change carries the state, unless one of
 /// `more`, which will be told later, is newer.
 fn tell(
     log: LogId,
     view: &SessionView,
     me: &crate::model::AgentId,
-    (records, more): (&[Arc<Entry<SessionEvent>>], &[Arc<Entry<SessionEvent>>]),
+    (records, more): (&[Told], &[Told]),
     state: Option<&Interaction>,
     batch: &mut Batch,
 ) -> usize {

@@ -52,7 +52,7 @@ impl Fields {
     /// The text at a path of keys; `None` where it is absent, null or empty, which a form cannot tell apart.
     ///
     /// # Errors
-    /// [`NotText`] for a number, a boolean, an object or an array.
+    /// `NotText` for a number, a boolean, an object or an array.
     pub fn text(&self, path: &[&str]) -> Result<Option<&str>, NotText> {
         Ok(self
             .text_range(path)?
