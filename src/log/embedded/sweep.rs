@@ -22,9 +22,9 @@ impl Group<'_> {
     pub(super) fn sweep(&mut self) -> Result<(), Fault> {
         let now = self.now;
         let mut budget = STEP.saturating_sub(self.sweep_logs(STEP)?);
-        budget -= drain(&mut self.tables.key, &[], &keys::horizon(now), budget)?;
+        budget -= drain_below(&mut self.tables.key, &keys::horizon(now), budget)?;
         let departed = now.0.saturating_sub(DEPARTED_MS).to_be_bytes();
-        budget -= drain(&mut self.tables.departed, &[], &departed, budget)?;
+        budget -= drain_below(&mut self.tables.departed, &departed, budget)?;
         budget -= self.sweep_spent(budget)?;
         self.dirty |= budget < STEP;
         Ok(())
@@ -173,6 +173,14 @@ fn forget_timers(group: &mut Group<'_>, partition: u16, log: LogId) -> Result<()
 fn first_below(table: &Rows<'_>, end: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
     let first = table.first()?.map(|(key, _)| key.value().to_vec());
     Ok(first.filter(|key| &key[..] < end))
+}
+
+/// Removes up to `limit` rows with keys below `end`; mostly there are none, and a look at the first says so.
+fn drain_below(table: &mut Rows<'_>, end: &[u8], limit: usize) -> Result<usize, Fault> {
+    if first_below(table, end)?.is_none() {
+        return Ok(0);
+    }
+    drain(table, &[], end, limit)
 }
 
 /// Removes up to `limit` rows with keys from `begin` to below `end`; returns how many.
