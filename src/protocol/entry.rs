@@ -1,4 +1,4 @@
-//! The stored form of a record and of an effect.
+//! The stored form of a record, of an effect and of a state.
 //!
 //! The envelope is JSON that an operator can read with the store's own tools: `v` schema version, `t` time, `c` cause, `bd` digest
 //! of the body, then the event under its kind `k`. The body is kept beside it as raw bytes, so that it can be erased without
@@ -134,6 +134,34 @@ pub fn decode<E: Kinds + DeserializeOwned>(envelope: &[u8], body: Body) -> Resul
     })
 }
 
+/// Writes the state of a machine, as the body of a snapshot holds it.
+#[must_use]
+pub fn encode_state(state: &impl Serialize) -> Bytes {
+    write(&StateOut {
+        v: SCHEMA_LEVEL,
+        state,
+    })
+}
+
+/// Reads the state of a machine.
+///
+/// # Errors
+/// [`EntryError`].
+pub fn decode_state<S: DeserializeOwned>(bytes: &[u8]) -> Result<S, EntryError> {
+    read(bytes).map(|read: StateIn<S>| read.state)
+}
+
+#[derive(Serialize)]
+struct StateOut<'a, S> {
+    v: u32,
+    state: &'a S,
+}
+
+#[derive(Deserialize)]
+struct StateIn<S> {
+    state: S,
+}
+
 #[derive(Serialize)]
 struct EffectOut<'a> {
     v: u32,
@@ -265,6 +293,13 @@ mod tests {
         }
         check::<SessionEvent>();
         check::<DeskEvent>();
+    }
+
+    #[test]
+    fn a_state_reads_back_and_one_of_a_newer_release_says_so() {
+        assert_eq!(decode_state(&encode_state(&vec![1, 2])), Ok(vec![1, 2]));
+        let newer = decode_state::<Vec<u8>>(br#"{"v":9,"state":{}}"#);
+        assert!(matches!(newer, Err(EntryError::NeedsNewer(_))), "{newer:?}");
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub(super) fn act(draft: &mut Draft<'_>, command: &AgentCommand) -> Ruled {
         } => {
             bounds::text(text)?;
             let visibility = may_say(&me, *visibility)?;
-            draft.say(Some(me.id), *kind, text, visibility);
+            draft.say(Some(me.id), *kind, Body::text(text), visibility);
         }
         AgentAct::Send { file, visibility } => {
             let visibility = may_say(&me, *visibility)?;
@@ -64,6 +64,7 @@ pub(super) fn act(draft: &mut Draft<'_>, command: &AgentCommand) -> Ruled {
             draft.push(sent, Body::text(&file.name));
         }
         AgentAct::Rename { nickname } => {
+            bounds::name(nickname)?;
             draft.push(SessionEvent::Renamed { participant: me.id }, Body::text(nickname))
         }
         AgentAct::Ask { purpose, target } => ask(draft, &holder(&me)?, *purpose, target)?,
@@ -214,6 +215,8 @@ fn note(
         .filter(|known| known.agent.as_ref() == Some(&command.agent))
         .last();
     let by = known.map(|known| known.id).ok_or(Rejection::NotParticipant)?;
+    bounds::note(comment)?;
+    bounds::note(disposition)?;
     draft.json(
         SessionEvent::Noted { by },
         &json!({ "comment": comment, "disposition": disposition }),
@@ -228,6 +231,7 @@ fn supervise(draft: &mut Draft<'_>, command: &AgentCommand, mode: SupervisionMod
     if draft.state.is_closed() {
         return Err(Rejection::Closed);
     }
+    bounds::name(&command.name)?;
     // Who is told of a supervisor is settled for a stay: another way of taking part is another stay.
     let before = match draft.state.participants.of_agent(&command.agent) {
         Some(known) if known.mode == Some(mode) => {

@@ -1,4 +1,4 @@
-//! How much a session takes. Each bound keeps one append within what a log accepts and one state within what a core can hold.
+//! How much a session takes. Together the bounds keep an append, and the state in a snapshot, within the 256 KiB a log accepts.
 
 use serde_json::{Map, Value};
 
@@ -11,12 +11,26 @@ const TEXT_BYTES: usize = 64 * 1024;
 const DATA_KEYS: usize = 1_000;
 /// Attached data as JSON, in bytes.
 const DATA_BYTES: usize = 64 * 1024;
+/// Bytes of a name.
+const NAME_BYTES: usize = 512;
+/// Bytes of a remark or a disposition.
+const NOTE_BYTES: usize = 8 * 1024;
 /// In the session at once: an end takes everybody out in one append.
 const PRESENT: usize = 20;
 
 /// Whether a text fits into a record.
-pub(super) fn text(text: &str) -> Result<(), Rejection> {
-    at_most(text.len(), TEXT_BYTES)
+pub(super) fn text(text: impl AsRef<[u8]>) -> Result<(), Rejection> {
+    at_most(text.as_ref().len(), TEXT_BYTES)
+}
+
+/// Whether a name can be remembered.
+pub(super) fn name(name: &str) -> Result<(), Rejection> {
+    at_most(written(name), NAME_BYTES)
+}
+
+/// Whether a remark can be remembered.
+pub(super) fn note(note: Option<&str>) -> Result<(), Rejection> {
+    at_most(note.map_or(0, written), NOTE_BYTES)
 }
 
 /// Whether attached data stays within its bounds with `added` in it.
@@ -34,7 +48,7 @@ pub(super) fn room_for_another(participants: &Participants) -> Result<(), Reject
 }
 
 fn bytes((key, value): (&String, &Value)) -> usize {
-    key.len() + measure(value)
+    written(key) + measure(value)
 }
 
 /// About as many bytes as the value's JSON has.
@@ -42,10 +56,20 @@ fn measure(value: &Value) -> usize {
     match value {
         Value::Null | Value::Bool(_) => 5,
         Value::Number(_) => 20,
-        Value::String(text) => text.len() + 2,
+        Value::String(text) => written(text) + 2,
         Value::Array(values) => 2 + values.iter().map(|value| 1 + measure(value)).sum::<usize>(),
         Value::Object(members) => 2 + members.iter().map(|member| 4 + bytes(member)).sum::<usize>(),
     }
+}
+
+/// Bytes of a text inside JSON, where some characters are spelled out.
+fn written(text: &str) -> usize {
+    let spelled = |byte: u8| match byte {
+        0..=0x1f => 6,
+        b'"' | b'\\' => 2,
+        _ => 1,
+    };
+    text.bytes().map(spelled).sum()
 }
 
 fn at_most(count: usize, most: usize) -> Result<(), Rejection> {

@@ -1,5 +1,6 @@
 //! What the customer does.
 
+use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use crate::model::{
@@ -16,6 +17,7 @@ use super::state::Phase;
 type Ruled = Result<(), Rejection>;
 
 pub(super) fn open(draft: &mut Draft<'_>, open: &Open) -> Ruled {
+    bounds::name(&open.nickname)?;
     let attached = open.profile.get("userData").and_then(Value::as_object);
     bounds::data(&Map::new(), attached.unwrap_or(&Map::new()))?;
     let opened = SessionEvent::Opened {
@@ -60,10 +62,11 @@ pub(super) fn resume(draft: &mut Draft<'_>) -> Ruled {
     Ok(())
 }
 
-pub(super) fn text(draft: &mut Draft<'_>, participant: ParticipantId, text: &str) -> Ruled {
+pub(super) fn text(draft: &mut Draft<'_>, participant: ParticipantId, text: &Bytes) -> Ruled {
     heard(draft, participant)?;
     bounds::text(text)?;
-    draft.say(Some(participant), MessageKind::Text, text, Visibility::All);
+    let said = Body::Present(text.clone());
+    draft.say(Some(participant), MessageKind::Text, said, Visibility::All);
     wake(draft);
     Ok(())
 }

@@ -92,7 +92,7 @@ impl<'a> Draft<'a> {
     /// A plain line from the service to the customer; an empty text says nothing.
     pub(super) fn service_line(&mut self, text: &str) {
         if !text.is_empty() {
-            self.say(None, MessageKind::Text, text, Visibility::All);
+            self.say(None, MessageKind::Text, Body::text(text), Visibility::All);
         }
     }
 
@@ -100,7 +100,7 @@ impl<'a> Draft<'a> {
         &mut self,
         from: Option<ParticipantId>,
         kind: MessageKind,
-        text: &str,
+        said: Body,
         visibility: Visibility,
     ) {
         let id = MessageId(self.fresh());
@@ -111,7 +111,7 @@ impl<'a> Draft<'a> {
                 kind,
                 visibility,
             },
-            Body::text(text),
+            said,
         );
     }
 

@@ -1,5 +1,6 @@
 //! What a session is asked.
 
+use bytes::Bytes;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -19,8 +20,8 @@ pub enum SessionInput {
     CustomerText {
         /// Who says it.
         participant: ParticipantId,
-        /// What.
-        text: String,
+        /// What, in UTF-8. Kept as it is, not copied.
+        text: Bytes,
     },
     /// The customer sent a file; its bytes are stored.
     CustomerFile {

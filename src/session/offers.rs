@@ -7,6 +7,7 @@ use crate::model::{
     ParticipantId, QueueReason, Role, SessionEvent, Visibility,
 };
 
+use super::bounds;
 use super::draft::Draft;
 use super::input::AgentCommand;
 use super::outcome::Rejection;
@@ -43,6 +44,7 @@ pub(super) fn accept(draft: &mut Draft<'_>, command: &AgentCommand) -> Ruled {
         .offer
         .clone()
         .filter(|offer| offer.shown && offer.agent == command.agent);
+    bounds::name(&command.name)?;
     take(draft, &offer.ok_or(Rejection::WrongState)?, &command.name)
 }
 

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{AgentId, ParticipantId, Role, SupervisionMode, TransportId, Visibility};
 
+/// Stays remembered; beyond it the oldest that is over is forgotten, and what was said in it has no author any more.
+const STAYS_MAX: usize = 128;
+
 /// One stay of one person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Participant {
@@ -71,6 +74,13 @@ impl Participants {
     }
 
     pub(super) fn add(&mut self, participant: Participant) {
+        if self.0.len() >= STAYS_MAX {
+            let gone = self
+                .0
+                .iter()
+                .position(|known| !known.present && known.role != Role::Customer);
+            self.0.remove(gone.unwrap_or_default());
+        }
         self.0.push(participant);
     }
 

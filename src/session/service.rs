@@ -25,7 +25,7 @@ pub(super) fn act(draft: &mut Draft<'_>, act: &ServiceAct) -> Ruled {
             bounds::text(text)?;
             let from = bot.as_deref().map(|name| voice(draft, name)).transpose()?;
             draft.reply.participant = from;
-            draft.say(from, *kind, text, *visibility);
+            draft.say(from, *kind, Body::text(text), *visibility);
         }
         ServiceAct::Data { change, data } => change_data(draft, None, *change, data)?,
         ServiceAct::Route { place, prefer } => {
@@ -49,6 +49,7 @@ fn voice(draft: &mut Draft<'_>, name: &str) -> Result<ParticipantId, Rejection> 
     if let Some(known) = known {
         return Ok(known.id);
     }
+    bounds::name(name)?;
     bounds::room_for_another(&draft.state.participants)?;
     let participant = ParticipantId(draft.fresh());
     let joined = SessionEvent::Joined {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::log::bounds::MAX_APPEND_BYTES;
 use crate::log::{Append, Basis, Key, NewEffect, NewRecord};
 use crate::model::{Effect, LogId, Millis, Position};
 
@@ -13,6 +14,10 @@ use super::replica::Replica;
 
 /// The most an append may hold (bounds of [`Append`]), less one record for a snapshot.
 const RECORDS_MAX: usize = 31;
+/// Less than [`MAX_APPEND_BYTES`] by room for what an envelope may come to.
+const BYTES_MAX: usize = MAX_APPEND_BYTES - 16 * 1_024;
+/// What the envelope of a record comes to, as long as it is not written.
+const ENVELOPE: usize = 512;
 const EFFECTS_MAX: usize = 64;
 const TIMERS_MAX: usize = 16;
 const INDEXES_MAX: usize = 8;
@@ -90,6 +95,7 @@ struct Draft<M: Machine> {
     top: Position,
     state: Arc<M>,
     records: Vec<NewRecord>,
+    bytes: usize,
     entries: Vec<Arc<Entry<M::Event>>>,
     effects: Vec<Effect>,
     timers: Vec<crate::log::TimerChange>,
@@ -106,6 +112,7 @@ impl<M: Machine> Draft<M> {
             top: replica.top,
             state: Arc::clone(&replica.state),
             records: Vec::new(),
+            bytes: 0,
             entries: Vec::new(),
             effects: Vec::new(),
             timers: Vec::new(),
@@ -116,7 +123,13 @@ impl<M: Machine> Draft<M> {
     }
 
     fn has_room_for(&self, step: &Step<M>) -> bool {
-        self.records.len() + step.records.len() <= RECORDS_MAX
+        let said = step
+            .records
+            .iter()
+            .map(|record| ENVELOPE + length(record))
+            .sum::<usize>();
+        self.bytes + said <= BYTES_MAX
+            && self.records.len() + step.records.len() <= RECORDS_MAX
             && self.effects.len() + step.effects.len() <= EFFECTS_MAX
             && self.timers.len() + step.timers.len() <= TIMERS_MAX
             && self.indexes.len() + step.indexes.len() <= INDEXES_MAX
@@ -136,6 +149,7 @@ impl<M: Machine> Draft<M> {
 
     fn push(&mut self, record: crate::model::Record<M::Event>) {
         let stored = M::encode(&record);
+        self.bytes += stored_length(&stored);
         self.top = self.top.then(&stored.digest);
         if M::restore(&record).is_none() {
             Arc::make_mut(&mut self.state).apply(self.top.n, &record);
@@ -155,7 +169,10 @@ impl<M: Machine> Draft<M> {
             return None;
         }
         if let Some(snapshot) = replica.due_snapshot(&self.state, self.top.n, options.snapshot_every, now) {
-            self.push(snapshot);
+            // One that does not fit beside the rest comes with a later append.
+            if self.bytes + ENVELOPE + length(&snapshot) <= BYTES_MAX {
+                self.push(snapshot);
+            }
         }
         let delay_ms = u64::try_from(options.effect_grace.as_millis()).unwrap_or(u64::MAX);
         let effects = (0u16..)
@@ -185,4 +202,14 @@ impl<M: Machine> Draft<M> {
             effects: self.effects,
         })
     }
+}
+
+/// Bytes of a record's body.
+fn length<E>(record: &crate::model::Record<E>) -> usize {
+    record.body.bytes().map_or(0, bytes::Bytes::len)
+}
+
+/// Bytes of a record as it is stored.
+fn stored_length(stored: &NewRecord) -> usize {
+    stored.envelope.len() + stored.body.as_ref().map_or(0, bytes::Bytes::len)
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -277,9 +276,9 @@ fn decode<E: Kinds + DeserializeOwned>(stored: &StoredRecord) -> Result<Record<E
 }
 
 fn state_of(state: &impl Serialize) -> Body {
-    Body::Present(Bytes::from(serde_json::to_vec(state).unwrap_or_default()))
+    Body::Present(entry::encode_state(state))
 }
 
 fn state_from<S: DeserializeOwned>(body: &Body) -> Option<S> {
-    serde_json::from_slice(body.bytes()?).ok()
+    entry::decode_state(body.bytes()?).ok()
 }

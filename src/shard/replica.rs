@@ -71,6 +71,14 @@ impl<M: Machine> Replica<M> {
         }
         stored.verify(self.top).map_err(|_| Misfit::Fork)?;
         let record = M::decode(stored).map_err(Misfit::Unreadable)?;
+        let begins = self.tail.is_empty() && self.top.n > 0;
+        if begins && M::restore(&record).is_none() {
+            // What came before is not here: a state that begins with nothing would be another one.
+            return Err(Misfit::Unreadable(format!(
+                "record {} is where a rebuild begins, and holds no state that can be read",
+                stored.n
+            )));
+        }
         self.push(Arc::new(Entry::new(stored.position(), record)));
         Ok(())
     }
@@ -134,5 +142,58 @@ impl<M: Machine> Replica<M> {
         at: Millis,
     ) -> Option<Record<M::Event>> {
         (top - self.snapshot >= every).then(|| state.snapshot(at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::StoredBody;
+    use crate::model::{Body, SessionEvent};
+    use crate::session::Session;
+
+    fn stored(base: Position, body: StoredBody) -> Tail {
+        let record = Record {
+            at: Millis(1),
+            cause: None,
+            event: SessionEvent::Snapshot,
+            body: match &body {
+                StoredBody::Present(bytes) => Body::Present(bytes.clone()),
+                StoredBody::None | StoredBody::Erased => Body::text("erased since"),
+            },
+        };
+        let new = <Session as Machine>::encode(&record);
+        let at = base.then(&new.digest);
+        let records = vec![StoredRecord {
+            n: at.n,
+            hash: at.hash,
+            digest: new.digest,
+            envelope: new.envelope,
+            body,
+        }];
+        Tail { base, records }
+    }
+
+    #[test]
+    fn a_rebuild_begins_with_a_state_or_not_at_all() {
+        let base = Position {
+            n: 7,
+            ..Position::default()
+        };
+        let state = Machine::snapshot(&Session::default(), Millis(1)).body;
+        let whole = stored(
+            base,
+            StoredBody::Present(state.bytes().cloned().unwrap_or_default()),
+        );
+        assert_eq!(
+            Replica::<Session>::rebuild(&whole, 8)
+                .map(|replica| replica.top.n)
+                .ok(),
+            Some(8)
+        );
+        for body in [StoredBody::Present("{}".into()), StoredBody::Erased] {
+            let rebuilt = Replica::<Session>::rebuild(&stored(base, body), 8);
+            assert!(matches!(rebuilt, Err(Misfit::Unreadable(_))));
+        }
     }
 }

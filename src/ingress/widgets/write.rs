@@ -67,7 +67,7 @@ async fn text(
     }
     let input = SessionInput::CustomerText {
         participant: token.participant,
-        text: text.to_owned(),
+        text: words.clone(),
     };
     match idempotency::key(call.headers(), options.idempotency_key)? {
         None => {

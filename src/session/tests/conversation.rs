@@ -163,7 +163,7 @@ fn a_stranger_can_do_nothing() {
     );
     let other = SessionInput::CustomerText {
         participant: crate::model::ParticipantId(uuid::Uuid::from_u128(999)),
-        text: "x".to_owned(),
+        text: "x".into(),
     };
     assert_eq!(world.ask(session, &other), Err(Rejection::NotParticipant));
 }
@@ -189,6 +189,17 @@ fn attached_data_is_changed_and_bounded() {
         data: (0..1_001).map(|n| (n.to_string(), Value::Null)).collect(),
     };
     assert_eq!(world.ask(session, &customer), Err(Rejection::TooMuch));
+}
+
+#[test]
+fn a_text_that_no_record_can_hold_is_refused() {
+    let mut world = World::new();
+    let session = world.open(1);
+    let text = SessionInput::CustomerText {
+        participant: CUSTOMER,
+        text: vec![b'x'; 65_537].into(),
+    };
+    assert_eq!(world.ask(session, &text), Err(Rejection::TooMuch));
 }
 
 #[test]

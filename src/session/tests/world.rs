@@ -427,7 +427,7 @@ impl World {
             session,
             &SessionInput::CustomerText {
                 participant: CUSTOMER,
-                text: "hi".to_owned(),
+                text: "hi".into(),
             },
         )
     }

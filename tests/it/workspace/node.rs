@@ -168,7 +168,7 @@ impl Node {
     pub(crate) async fn say(&self, chat: Chat, text: &str) {
         let input = SessionInput::CustomerText {
             participant: chat.participant,
-            text: text.to_owned(),
+            text: text.to_owned().into(),
         };
         self.core().session(chat.id, input).await.unwrap();
     }
