@@ -3,8 +3,15 @@
 use super::pages::Asset;
 
 /// The documents.
-pub const DOCUMENTS: &[Asset] = &[Asset {
-    path: "/asyncapi.yaml",
-    mime: "application/yaml",
-    bytes: include_bytes!("../../docs/asyncapi.yaml"),
-}];
+pub const DOCUMENTS: &[Asset] = &[
+    Asset {
+        path: "/asyncapi.yaml",
+        mime: "application/yaml",
+        bytes: include_bytes!("../../docs/asyncapi.yaml"),
+    },
+    Asset {
+        path: "/openapi.yaml",
+        mime: "application/yaml",
+        bytes: include_bytes!("../../docs/openapi.yaml"),
+    },
+];

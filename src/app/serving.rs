@@ -146,7 +146,8 @@ fn public(parts: &Parts, shards: &Shards, tally: CoreTally) -> anyhow::Result<Pu
         Rc::clone(&media),
         WidgetOptions::new(&config.chat, &config.limits, &config.media, durability),
         Uuid::new_v4().as_u64_pair().0,
-    );
+    )
+    .counted_by(tally.clone());
     let workspace = Workspace::new(WorkspaceParts {
         shards: shards.clone(),
         snapshots: parts.snapshots.clone(),

@@ -15,6 +15,7 @@ use crate::protocol::body::JsonDecoder;
 use crate::protocol::envelope::{Code, Dialect, Fault};
 use crate::provisioning::Snapshots;
 use crate::shard::Shards;
+use crate::telemetry::{CoreTally, Count, TenantLabels, names};
 
 use super::access::{Access, Tokens, api_key};
 use super::call::{Call, References};
@@ -40,7 +41,12 @@ pub struct Widgets {
     memory: RefCell<Memory>,
     decoder: RefCell<JsonDecoder>,
     references: References,
+    tally: Option<CoreTally>,
+    labels: TenantLabels,
 }
+
+/// Tenants that have a label of their own in what this core counts.
+const LABELLED_TENANTS: usize = 256;
 
 impl Widgets {
     /// The interface over this core's shards. `origin` is random, and makes the names of this core's calls unlike any other's.
@@ -61,8 +67,17 @@ impl Widgets {
             memory: RefCell::default(),
             decoder: RefCell::new(JsonDecoder::new(options.structure)),
             references: References::new(origin),
+            tally: None,
+            labels: TenantLabels::new(LABELLED_TENANTS),
             options,
         }
+    }
+
+    /// Counts new chats in the tally of the core.
+    #[must_use]
+    pub fn counted_by(mut self, tally: CoreTally) -> Self {
+        self.tally = Some(tally);
+        self
     }
 
     /// Answers a request below `/nexus/v3/chat` or `/chat/v3`.
@@ -112,9 +127,8 @@ impl Widgets {
         body: Body,
     ) -> Result<Response, Fault> {
         let Some(session) = route.session() else {
-            return create(self, call, access, body)
-                .await
-                .map(|bytes| self.written(bytes));
+            let created = create(self, call, access, body).await;
+            return self.count_create(call, access, created);
         };
         let read_token = self
             .tokens
@@ -134,6 +148,26 @@ impl Widgets {
             Route::Leave(_, participant) => leave(self, call, access, &token, participant, body).await,
         }
         .map(|bytes| self.written(bytes))
+    }
+
+    fn count_create(
+        &self,
+        call: &Call,
+        access: &Access,
+        created: Result<Bytes, Fault>,
+    ) -> Result<Response, Fault> {
+        if let Some(tally) = &self.tally {
+            tally.count(Count::ChatAsked);
+        }
+        let name = match &created {
+            Ok(_) => names::CHAT_NEW_OK,
+            Err(_) => names::CHAT_NEW_FAIL,
+        };
+        let label = self.labels.label(access.tenant).to_string();
+        metrics::counter!(name, "ccid" => label).increment(1);
+        let taken = self.shards.clock().now().saturating_duration_since(call.instant);
+        metrics::histogram!(names::CHAT_CREATE).record(taken.as_secs_f64() * 1_000.0);
+        created.map(|bytes| self.written(bytes))
     }
 
     fn access(&self, call: &Call) -> Result<Access, Fault> {

@@ -160,6 +160,37 @@ mod tests {
         assert_eq!(of(Method::POST, "/chat/v3/sessions/"), Ok(Route::Create));
     }
 
+    /// Method and path of every operation of the chat API in the published document.
+    fn documented() -> Vec<(Method, String)> {
+        let mut path = "";
+        let mut operations = Vec::new();
+        for line in include_str!("../../../docs/openapi.yaml").lines() {
+            if line.starts_with("  /") {
+                path = line.trim().trim_end_matches(':');
+            }
+            let method = line.strip_prefix("    ").and_then(|line| line.strip_suffix(':'));
+            if path.starts_with("/chat/")
+                && let Some(name @ ("get" | "post" | "put" | "delete")) = method
+            {
+                let method = name.to_uppercase().parse().unwrap();
+                operations.push((method, format!("/nexus/v3{path}")));
+            }
+        }
+        operations
+    }
+
+    #[test]
+    fn the_published_document_and_the_path_table_say_the_same() {
+        let documented = documented();
+        assert_eq!(documented.len(), 7, "one a route");
+        for (method, path) in documented {
+            let path = path.replace("{number}", "3");
+            let path = path.replace("{sessionId}", ID).replace("{participantId}", ID);
+            let known = of(method.clone(), &path);
+            assert!(known.is_ok(), "{method} {path}");
+        }
+    }
+
     #[test]
     fn what_is_no_route_is_told_apart() {
         assert_eq!(

@@ -1,5 +1,7 @@
 //! A file on its way in: judged while it streams to the media store, known to the session once it is whole.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures_util::future::join;
 use futures_util::stream;
@@ -23,6 +25,8 @@ use super::handler::Widgets;
 
 /// Bytes of an upload's text parts.
 const TEXT_PART: usize = 4_096;
+/// How long the rest of a refused upload is read and dropped.
+const DRAIN: Duration = Duration::from_secs(5);
 
 /// Takes a file of the customer's.
 pub(super) async fn upload(
@@ -44,17 +48,27 @@ pub(super) async fn upload(
     let media = MediaId(Uuid::new_v4());
     let taking = take(widgets, call, access, media, boundary, body);
     let taken = tokio::time::timeout(widgets.options().upload_time, taking).await;
-    let file = taken.map_err(|_| Fault::new(Code::RequestTimeout))??;
+    let file = match taken.unwrap_or(Err(Code::RequestTimeout.into())) {
+        Ok(file) => file,
+        Err(fault) => {
+            forget(widgets, access, media).await;
+            return Err(fault);
+        }
+    };
     let input = SessionInput::CustomerFile {
         participant: token.participant,
         file,
     };
     if let Err(error) = widgets.shards().session(token.session, input).await {
-        // No record names it. If it cannot be removed now it lies there unread.
-        let _ = widgets.media().remove(access.tenant, media).await;
+        forget(widgets, access, media).await;
         return Err(refused(error));
     }
     Ok(success(Dialect::Chat, &call.ids(), &json!({})))
+}
+
+/// Takes back bytes that no record names. If they cannot be removed now they lie there unread.
+async fn forget(widgets: &Widgets, access: &Access, media: MediaId) {
+    let _ = widgets.media().remove(access.tenant, media).await;
 }
 
 /// Reads the body while the reader of its parts asks for it, one piece at a time.
@@ -75,7 +89,11 @@ async fn take(
                 Err(error) => (Err(error), true),
             };
             let failed = piece.as_ref().err().copied();
-            if pieces.send(piece).await.is_err() || last {
+            let unwanted = pieces.send(piece).await.is_err();
+            if unwanted && !last {
+                drain(&mut body, widgets.options().upload).await;
+            }
+            if unwanted || last {
                 return failed;
             }
         }
@@ -97,6 +115,21 @@ async fn take(
         (Some(error), Err(_)) => Err(unreadable(error)),
         (_, read) => read,
     }
+}
+
+/// Reads on for a while after a refusal: a browser that is still sending when its stream is reset never sees the answer.
+async fn drain(body: &mut Body, most: u64) {
+    let rest = async {
+        let mut left = most;
+        while let Ok(Some(piece)) = body.next().await {
+            left = left.saturating_sub(piece.len() as u64);
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    // Who takes longer does without the answer.
+    let _ = tokio::time::timeout(DRAIN, rest).await;
 }
 
 async fn store(
@@ -141,5 +174,5 @@ fn not_taken(refused: Refused) -> Fault {
 
 fn unavailable(error: MediaError) -> Fault {
     tracing::warn!(%error, "upload not stored");
-    Fault::unavailable(std::time::Duration::from_secs(5))
+    Fault::unavailable(Duration::from_secs(5))
 }
