@@ -95,6 +95,9 @@ impl Desktop {
         desktop
             .send(json!({"cmd": "resume", "positions": positions}))
             .await;
+        for command in desktop.memory.pending.clone() {
+            desktop.send(command).await;
+        }
         desktop
     }
 
