@@ -12,8 +12,10 @@
 //! `Unavailable` for an append that was written; a write into a store that is not the one found at start; a lost
 //! subscription that nobody is told of.
 
+mod connect;
 mod encode;
 mod error;
+mod handle;
 mod identity;
 mod inspect;
 mod keys;

@@ -7,8 +7,9 @@ use fred::interfaces::Resp3Frame;
 use crate::log::append::{Answer, StoredBody, StoredRecord};
 use crate::log::effects::{EffectId, Leased};
 use crate::log::error::LogError;
-use crate::log::store::{Page, Tail};
-use crate::model::{ChainHash, Digest, LogId, Position};
+use crate::log::matching::{MatchAnswer, Pair};
+use crate::log::store::{DueTimer, Page, Tail};
+use crate::model::{ChainHash, Digest, LogId, Millis, Position};
 
 use super::error::damaged;
 
@@ -184,6 +185,36 @@ pub(super) fn leased(frame: Resp3Frame) -> Result<Vec<Leased>, LogError> {
     Ok(leased)
 }
 
+/// What `due` answers: log and name together, and when it was due, alternating.
+pub(super) fn due(frame: Resp3Frame) -> Result<Vec<DueTimer>, LogError> {
+    let mut items = Items::of(frame, "due")?;
+    let mut due = Vec::with_capacity(items.items.len() / 2);
+    while !items.is_empty() {
+        let timer = items.text()?;
+        let (log, name) = timer.split_at_checked(36).ok_or_else(|| damaged("due"))?;
+        due.push(DueTimer {
+            log: log.parse().map_err(|_| damaged("due"))?,
+            name: name.parse().map_err(|_| damaged("due"))?,
+            due: Millis(items.number()?),
+        });
+    }
+    Ok(due)
+}
+
+/// What `match` and `best` answer.
+pub(super) fn pair(frame: Resp3Frame) -> Result<MatchAnswer, LogError> {
+    if matches!(frame, Resp3Frame::Null) {
+        return Ok(MatchAnswer::default());
+    }
+    let mut items = Items::of(frame, "matching")?;
+    let pair = Pair {
+        session: items.log()?,
+        desk: items.log()?,
+        agent: items.text()?.parse().map_err(|_| damaged("matching"))?,
+    };
+    Ok(MatchAnswer { pair: Some(pair) })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -224,7 +255,9 @@ mod tests {
             let _ = answer(frame.clone(), log);
             let _ = tail(frame.clone());
             let _ = page(frame.clone());
-            let _ = leased(frame);
+            let _ = leased(frame.clone());
+            let _ = due(frame.clone());
+            let _ = pair(frame);
         }
     }
 }

@@ -29,8 +29,9 @@ use crate::log::local::{Fanout, Subscriptions};
 use crate::log::watch::Watch;
 use crate::model::LogId;
 
+use super::connect;
 use super::keys::{self, Partition};
-use super::link::{self, Link};
+use super::link::Link;
 use super::options::RedisOptions;
 use super::publication::{self, Told};
 use super::rollback::Recent;
@@ -81,7 +82,7 @@ impl Subscriber {
         link: Arc<Link>,
         recent: Arc<Recent>,
     ) -> Result<Arc<Self>, LogError> {
-        let client = link::connect(options, 3).await?;
+        let client = connect::connect(options, 3).await?;
         let fanout = Fanout::new(options.partitions);
         let subscriber = Arc::new(Self {
             link,
@@ -295,7 +296,7 @@ impl Subscriber {
 
 impl Drop for Subscriber {
     fn drop(&mut self) {
-        link::close(&self.client);
+        connect::close(&self.client);
     }
 }
 
