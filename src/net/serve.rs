@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 use super::address::{Peer, is_in};
 use super::balance::{Accepted, Load, Seat};
@@ -165,15 +166,19 @@ impl Server {
 
     async fn connection(self, begun: Begun) -> Result<(), Turned> {
         let Begun {
-            stream,
+            mut stream,
             addr,
             place,
             load,
         } = begun;
         let local = stream.local_addr().map_err(Turned::Handshake)?;
-        let began = tokio::time::timeout(self.handshake, self.handshake(stream, addr)).await;
-        let (stream, client) = began.map_err(|_| Turned::Slow)??;
+        let deadline = Instant::now() + self.handshake;
+        let client = tokio::time::timeout_at(deadline, self.client(&mut stream, addr));
+        let client = client.await.map_err(|_| Turned::Slow)??;
+        // Before the handshake, so that one peer's stalled handshakes do not take everybody's places.
         let mut admission = self.gate.admit(place, client.ip())?;
+        let stream = tokio::time::timeout_at(deadline, self.encrypt(stream));
+        let stream = stream.await.map_err(|_| Turned::Slow)??;
         if let Some(load) = load {
             admission.count(load);
         }
@@ -202,27 +207,25 @@ impl Server {
         Ok(())
     }
 
-    /// The stream ready for HTTP, and the address of the client behind a trusted balancer.
-    async fn handshake(
-        &self,
-        mut stream: TcpStream,
-        addr: SocketAddr,
-    ) -> Result<(Stream, SocketAddr), Turned> {
+    /// The address of the client, perhaps behind a trusted balancer.
+    async fn client(&self, stream: &mut TcpStream, addr: SocketAddr) -> Result<SocketAddr, Turned> {
         let trusted = self.proxies.iter().any(|range| is_in(range, addr.ip()));
-        let client = if trusted {
-            proxy::read_header(&mut stream)
-                .await
-                .map_err(Turned::Proxy)?
-                .unwrap_or(addr)
-        } else {
-            addr
-        };
+        if !trusted {
+            return Ok(addr);
+        }
+        let source = proxy::read_header(stream).await.map_err(Turned::Proxy)?;
+        Ok(source.unwrap_or(addr))
+    }
+
+    /// The stream ready for HTTP.
+    async fn encrypt(&self, stream: TcpStream) -> Result<Stream, Turned> {
         match &self.tls {
-            None => Ok((Stream::Plain(stream), client)),
-            Some(tls) => {
-                let encrypted = tls.accept(stream).await.map_err(Turned::Handshake)?;
-                Ok((Stream::Tls(Box::new(encrypted)), client))
-            }
+            None => Ok(Stream::Plain(stream)),
+            Some(tls) => tls
+                .accept(stream)
+                .await
+                .map(|tls| Stream::Tls(Box::new(tls)))
+                .map_err(Turned::Handshake),
         }
     }
 }

@@ -230,7 +230,22 @@ fn a_handshake_that_stalls_is_cut_off() {
             raw.send(begun).await;
             assert!(raw.is_turned_away().await);
         }
-        assert_eq!(server.gate.open(), 0);
+        server.all_closed().await;
+    });
+}
+
+#[test]
+fn stalled_handshakes_of_one_address_do_not_take_the_places_of_others() {
+    on_a_core(async {
+        let mut limits = ServeLimits::default();
+        limits.listener.per_address = 3;
+        let server = Running::tls(limits);
+        let mut stalled = Vec::new();
+        for _ in 0..3 {
+            stalled.push(server.connect().await);
+        }
+        assert!(server.connect().await.is_turned_away().await);
+        assert_eq!(server.gate.open(), 3);
     });
 }
 

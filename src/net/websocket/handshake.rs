@@ -188,6 +188,7 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderVal
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn request(change: impl FnOnce(&mut HeaderMap)) -> hyper::Request<()> {
         let mut request = hyper::Request::new(());
@@ -233,5 +234,20 @@ mod tests {
         assert_eq!(refused("sec-websocket-key", None), 400);
         assert_eq!(refused("sec-websocket-key", Some("c2hvcnQ=")), 400);
         assert_eq!(refused("sec-websocket-key", Some("!!")), 400);
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_values_panic(values in proptest::collection::vec("[ -~]{0,40}", 5)) {
+            let names = [UPGRADE, CONNECTION, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_EXTENSIONS];
+            for (name, value) in names.into_iter().zip(values) {
+                let request = request(|headers| {
+                    headers.insert(name, HeaderValue::from_str(&value).unwrap());
+                });
+                if let Ok(offer) = Offer::of(&request) {
+                    prop_assert!(offer.protocols().all(|protocol| !protocol.is_empty()));
+                }
+            }
+        }
     }
 }
