@@ -113,6 +113,9 @@ async fn serve_on(config: Arc<Config>, options: ServeOptions) -> Result<()> {
         widget_settings: development
             .as_ref()
             .map(|it| ux::widget::settings(&it.api_key, &it.endpoint)),
+        echo: options
+            .conformance_echo
+            .map(|addr| door(&config, addr, None, 0).0),
         drain: drain.token(),
         opened,
         clock,
@@ -154,9 +157,7 @@ async fn serve_on(config: Arc<Config>, options: ServeOptions) -> Result<()> {
         tokio::select! {
             ended = running.ended() => return Ok(ended?),
             Some(store) = openings.recv() => {
-                if openings.sender_strong_count() > 0 {
-                    openings.close();
-                }
+                openings.close();
                 tracing::info!(
                     store = store.name, durability = %store.durability, partitions = store.partitions, cores,
                     "serving"

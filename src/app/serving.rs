@@ -17,7 +17,10 @@ use crate::ingress::widgets::{WidgetOptions, Widgets};
 use crate::ingress::workspace::{Workspace, WorkspaceParts};
 use crate::log::media::{DirectoryMedia, SharedMedia};
 use crate::log::{Durability, NodeId, SharedLog, StoreInfo};
+use crate::net::echo::Echo;
+use crate::net::http::Service;
 use crate::net::tls::Tls;
+use crate::net::websocket::SocketLimits;
 use crate::net::{Gate, Listener, Scratch, Seat, ServeLimits, Server};
 use crate::provisioning::access::Access;
 use crate::provisioning::{Directory, Snapshots};
@@ -52,6 +55,8 @@ pub(super) struct Parts {
     pub(super) directory: Arc<Directory>,
     pub(super) access: Arc<Access>,
     pub(super) widget_settings: Option<Bytes>,
+    /// Where conformance suites find an echo; one core serves it.
+    pub(super) echo: Option<Door>,
     pub(super) drain: DrainToken,
     pub(super) opened: mpsc::Sender<StoreInfo>,
 }
@@ -103,18 +108,37 @@ pub(super) async fn run(
     let service = Rc::new(public(&parts, &shards, tally)?);
     let scratch = Scratch::new();
     let mut drain = parts.drain.clone();
-    for (door, seat) in doors {
+    let open = |door: &Door, service: Rc<dyn Service>, seat: Option<Seat>| -> anyhow::Result<()> {
         let listener = Listener::bind(door.addr, &door.limits.listener)
             .with_context(|| format!("listen on {}", door.addr))?;
+        let (tls, gate) = (door.tls.clone(), door.gate.clone());
         let server = Server::new(
-            Rc::clone(&service) as Rc<dyn crate::net::http::Service>,
-            door.tls.clone(),
-            door.gate.clone(),
+            service,
+            tls,
+            gate,
             &door.limits,
             scratch.clone(),
             parts.drain.clone(),
         );
-        tokio::task::spawn_local(server.run(listener, Some(seat)));
+        tokio::task::spawn_local(server.run(listener, seat));
+        Ok(())
+    };
+    for (door, seat) in doors {
+        open(&door, Rc::clone(&service) as Rc<dyn Service>, Some(seat))?;
+    }
+    if let (0, Some(door)) = (core.index(), &parts.echo) {
+        let config = &parts.config;
+        let socket = SocketLimits::new(
+            &config.limits.websocket,
+            &config.agent,
+            config.limits.rates.api_key,
+        );
+        open(
+            door,
+            Rc::new(Echo::new(socket, config.limits.json.body.len())),
+            None,
+        )?;
+        tracing::warn!(listener = "echo", address = %door.addr, "listening: for conformance suites, not for the public");
     }
     // The node tells what it stands on once, from the core that knew first.
     let _ = parts.opened.try_send(log.info().clone());
