@@ -8,6 +8,7 @@
 )]
 
 mod chaos;
+mod journey;
 mod log;
 mod net_http;
 mod net_server;

@@ -228,7 +228,7 @@ fn nothing_acknowledged_is_lost_when_two_nodes_and_their_redis_are_killed_again_
     std::fs::write(&keys, format!("{}\n", "A".repeat(43) + "=")).unwrap();
     let settings = [
         "store.mode=redis".to_owned(),
-        format!("store.redis.urls=[\"{}\"]", redis.url()),
+        format!("store.redis.urls={}", redis.url()),
         "store.redis.command_timeout=1s".to_owned(),
         format!("postgres.url={}", postgres.url()),
         format!("provisioning.master_key_file={}", keys.path().display()),

@@ -251,7 +251,7 @@ fn a_client_that_reads_nothing_is_let_go_of() {
         alice.state(chat.id, "Processing").await;
         let big = "x".repeat(15_000);
         // Far more than the kernel's buffers of one connection take.
-        for _ in 0..1_000 {
+        for _ in 0..400 {
             node.say(chat, &big).await;
         }
         let memory = alice.memory.clone();
@@ -259,12 +259,12 @@ fn a_client_that_reads_nothing_is_let_go_of() {
         while alice.frame().await.is_ok() {
             left += 1;
         }
-        assert!(left < 1_000, "everything was delivered");
+        assert!(left < 400, "everything was delivered");
         let mut again = Desktop::resume(&node, 1, memory).await;
         again.resumed().await;
         assert_eq!(
             again.texts(chat.id).iter().filter(|text| **text == big).count(),
-            1_000
+            400
         );
         assert!(again.memory.gaps.is_empty());
     });
