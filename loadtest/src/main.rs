@@ -11,6 +11,7 @@ mod proc;
 mod report;
 mod scenario;
 mod server;
+mod stream;
 mod tls;
 mod widget;
 
@@ -33,6 +34,8 @@ struct Arguments {
 enum Scenario {
     /// N chats at the widget's real rhythm.
     Widgets(scenario::widgets::WidgetsArgs),
+    /// N idle agents over WSS.
+    Workspace(scenario::workspace::WorkspaceArgs),
     /// A constant hyper response to compare with; used by other scenarios.
     #[command(hide = true)]
     Constant {
@@ -51,6 +54,10 @@ fn main() -> Result<()> {
             Scenario::Widgets(args) => {
                 let folder = args.report.clone();
                 publish(&folder, "widgets", &scenario::widgets::run(args).await?)
+            }
+            Scenario::Workspace(args) => {
+                let folder = args.report.clone();
+                publish(&folder, "workspace", &scenario::workspace::run(args).await?)
             }
             Scenario::Constant { addr } => constant::serve(addr).await,
         }

@@ -1,3 +1,4 @@
 //! One file per story.
 
 pub mod widgets;
+pub mod workspace;
