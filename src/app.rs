@@ -6,6 +6,7 @@
 mod limits;
 mod serving;
 mod stores;
+mod tickets;
 mod tokens;
 
 use std::net::SocketAddr;
@@ -99,6 +100,12 @@ async fn serve_on(config: Arc<Config>, options: ServeOptions) -> Result<()> {
     provisioned.release();
 
     let certificates = certificates(&config)?;
+    let tickets = tickets::provisioned(provisioning.snapshots(), &clock)?;
+    tokio::spawn(tickets::follow(
+        Arc::clone(&tickets),
+        provisioning.snapshots().clone(),
+        clock.clone(),
+    ));
     let access = Arc::new(tokens::access(&config.auth)?);
     let cores = config.cores.count.or(processors());
     let (links, mailrooms) = Links::between(cores, config.limits.queues.mailbox);
@@ -124,7 +131,7 @@ async fn serve_on(config: Arc<Config>, options: ServeOptions) -> Result<()> {
     let (secure, mut secure_seats) = door(
         &config,
         config.listen.public.address,
-        Some(tls(&certificates)?),
+        Some(tls(&certificates, &tickets)?),
         cores,
     );
     let mut plain = config
@@ -233,8 +240,8 @@ fn certificates(config: &Config) -> Result<Arc<Certificates>> {
     Ok(Arc::new(Certificates::load(files)?))
 }
 
-fn tls(certificates: &Arc<Certificates>) -> Result<Tls> {
-    Ok(Tls::new(Arc::clone(certificates), TicketKeys::random()?, None)?)
+fn tls(certificates: &Arc<Certificates>, tickets: &Arc<TicketKeys>) -> Result<Tls> {
+    Ok(Tls::new(Arc::clone(certificates), Arc::clone(tickets), None)?)
 }
 
 /// An address, and a seat at it for each core.
