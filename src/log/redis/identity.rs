@@ -83,8 +83,13 @@ pub(super) async fn establish(
         .zip(&found)
         .filter_map(|(partition, found)| found.is_none().then_some(partition))
         .collect();
-    // Not yet founded, and partition 0 has the id: somebody was interrupted at it, or is at it right now.
-    let founding = founded.is_none() && (known.is_none() || found[0].is_some());
+    // Not yet founded, and partition 0 has the id: somebody was interrupted at it, or is at it right now. They may have
+    // begun while the partitions were read, so partition 0 is asked again; it is the first to be written.
+    let begun = match (&found[0], known) {
+        (None, Some(_)) => get(client, first, first.store.clone()).await?.is_some(),
+        (first, _) => first.is_some(),
+    };
+    let founding = founded.is_none() && (known.is_none() || begun);
     if !lost.is_empty() && !founding && adopt != Some(identity.store) {
         return Err(refused(&format!(
             "{} of {count} partitions of store {} have lost their identity; if their data may be given up, adopt it by name",
