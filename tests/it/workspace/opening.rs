@@ -1,7 +1,7 @@
 //! Tickets, origins, replacement, revocation and the end of a node.
 
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nexus::ingress::workspace::WorkspaceSettings;
 use nexus::net::websocket::SocketLimits;
@@ -231,11 +231,14 @@ fn what_cannot_be_read_is_answered_and_costs_nothing_else() {
     });
 }
 
+/// How long the server of the next test waits for a client that reads nothing.
+const STALL: Duration = Duration::from_millis(60);
+
 #[test]
 fn a_client_that_reads_nothing_is_let_go_of() {
     on_a_core(async {
         let socket = SocketLimits {
-            stall: Duration::from_millis(200),
+            stall: STALL,
             ..SocketLimits::default()
         };
         let settings = WorkspaceSettings {
@@ -249,22 +252,24 @@ fn a_client_that_reads_nothing_is_let_go_of() {
         alice.does("ready", json!({})).await;
         let chat = node.chat("sales").await;
         alice.state(chat.id, "Processing").await;
-        let big = "x".repeat(15_000);
-        // Far more than the kernel's buffers of one connection take.
-        for _ in 0..400 {
+        // Long enough for its patience to end, and far more than the kernel's buffers of one connection take.
+        let big = "x".repeat(8_000);
+        let (began, mut said) = (Instant::now(), 0);
+        while began.elapsed() < STALL * 4 || said < 300 {
             node.say(chat, &big).await;
+            said += 1;
         }
         let memory = alice.memory.clone();
         let mut left = 0;
         while alice.frame().await.is_ok() {
             left += 1;
         }
-        assert!(left < 400, "everything was delivered");
+        assert!(left < said, "everything was delivered");
         let mut again = Desktop::resume(&node, 1, memory).await;
         again.resumed().await;
         assert_eq!(
             again.texts(chat.id).iter().filter(|text| **text == big).count(),
-            400
+            said
         );
         assert!(again.memory.gaps.is_empty());
     });
