@@ -17,14 +17,21 @@ fn of_two_nodes_that_race_for_a_number_exactly_one_wins() {
         let mut top = Position::default();
         let mut won = [0_u64; 2];
         for race in 1..=RACES {
-            let (a, b) = tokio::join!(
-                one.append(append(id, Basis::Decided(top), "a")),
-                other.append(append(id, Basis::Decided(top), "b")),
-            );
-            let (winner, loser, who) = match (a.unwrap(), b.unwrap()) {
-                (winner @ Answer::Appended { .. }, loser) => (winner, loser, 0),
-                (loser, winner) => (winner, loser, 1),
+            // Each is the first to be polled every other time, or the scheduler alone might decide.
+            let (early, late) = if race % 2 == 0 {
+                (&one, &other)
+            } else {
+                (&other, &one)
             };
+            let (a, b) = tokio::join!(
+                early.append(append(id, Basis::Decided(top), "a")),
+                late.append(append(id, Basis::Decided(top), "b")),
+            );
+            let (winner, loser, early_won) = match (a.unwrap(), b.unwrap()) {
+                (winner @ Answer::Appended { .. }, loser) => (winner, loser, true),
+                (loser, winner) => (winner, loser, false),
+            };
+            let who = usize::from(early_won != (race % 2 == 0));
             let Answer::Appended { first, top: next, .. } = winner else {
                 panic!("race {race}: nobody won: {winner:?}");
             };
