@@ -5,6 +5,7 @@
 
 mod channel;
 mod crossing;
+mod delivery;
 mod desk_event;
 mod effect;
 mod ids;
@@ -18,6 +19,7 @@ mod time;
 
 pub use channel::{Media, UnknownMedia};
 pub use crossing::Crossing;
+pub use delivery::DeliveryStatus;
 pub use desk_event::{ChannelState, DeskEvent, FreedReason, Reservation};
 pub use effect::{Effect, MatchOp, ReadyDesk, WaitingSession};
 pub use ids::{

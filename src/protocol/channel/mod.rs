@@ -1,0 +1,16 @@
+//! Channels in one shape: what customers write by any messenger, text message or mail, what is sent back to them, and what
+//! became of it. Each provider's dialect is one file that reads and writes this shape.
+//!
+//! **Owns** the normalised forms, the [`Provider`] seam and the dialects behind it. **Leaves** sockets, deadlines and retries
+//! to `egress`, the append to `shard`, and secrets to `provisioning`: an [`Account`] is handed in.
+//!
+//! **Must never happen**: a callback believed whose signature was not checked over the bytes as received; a header or an
+//! address that carries a line break; a decoder that panics or allocates more than a small multiple of its input.
+
+mod inbound;
+mod outbound;
+mod provider;
+
+pub use inbound::{Attachment, AttachmentSource, Callback, Inbound, Receipt, Reference, Thread};
+pub use outbound::{HttpCall, Outbound, SendAnswer};
+pub use provider::{Account, CallbackRequest, Forged, Provider, Reply, Unreadable};
