@@ -35,6 +35,7 @@ fn message(text: String) -> Message {
         erased: false,
         reason: None,
         file: None,
+        delivery: None,
         visibility: Visibility::All,
         timestamp: timestamp(at),
         timestamp_seconds: at.0 / 1_000,

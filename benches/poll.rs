@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
 use hyper::{Method, StatusCode};
+use nexus::egress::Dispatcher;
 use nexus::ingress::answer;
 use nexus::ingress::widgets::{WidgetOptions, Widgets};
 use nexus::log::NodeId;
@@ -20,7 +21,7 @@ use nexus::provisioning::secret::MasterKeys;
 use nexus::provisioning::{Act, EmbeddedStore, Provisioning, Store, declare};
 use nexus::routing::BuiltinRouter;
 use nexus::runtime::{Clock, Rate};
-use nexus::shard::{Links, ShardOptions, Shards};
+use nexus::shard::{Links, Neighbours, ShardOptions, Shards};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::LocalSet;
 use uuid::Uuid;
@@ -124,10 +125,13 @@ async fn start(dir: &std::path::Path) -> Setup<(Provisioning, Widgets)> {
     declare::apply(provisioning.directory(), declare::DEVELOPMENT, &act).await?;
     let log = MemoryStore::new(16, clock.clone())?.core();
     let (links, mut rooms) = Links::between(1, 64);
-    let router = Rc::new(BuiltinRouter::new(Rc::clone(&log)));
+    let neighbours = Neighbours {
+        router: Rc::new(BuiltinRouter::new(Rc::clone(&log))),
+        deliverer: Rc::new(Dispatcher::default()),
+    };
     let node = NodeId(Uuid::from_u128(1));
     let options = ShardOptions::default();
-    let shards = Shards::start(rooms.remove(0), links, log, router, clock, node, options);
+    let shards = Shards::start(rooms.remove(0), links, log, neighbours, clock, node, options);
     let media: SharedMedia = DirectoryMedia::open(dir, 1)?;
     let unlimited = Rate::per_second(1_000_000_000, 1_000_000_000);
     let options = WidgetOptions {

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::api::provisioning::ProvisioningApi;
 use crate::api::public::{Public, PublicParts};
 use crate::config::Config;
+use crate::egress::Dispatcher;
 use crate::ingress::widgets::{WidgetOptions, Widgets};
 use crate::ingress::workspace::{Workspace, WorkspaceParts};
 use crate::log::media::{DirectoryMedia, SharedMedia};
@@ -29,7 +30,7 @@ use crate::runtime::clock::Clock;
 use crate::runtime::cores::{CoreId, CoreResult};
 use crate::runtime::drain::{DrainToken, Phase};
 use crate::runtime::{KeyedLimit, Latch};
-use crate::shard::{Links, Mailroom, ShardOptions, Shards};
+use crate::shard::{Links, Mailroom, Neighbours, ShardOptions, Shards};
 use crate::telemetry::{CoreTally, Lag, watch_lag};
 
 use super::limits;
@@ -86,12 +87,15 @@ pub(super) async fn run(
         queue_per_log: parts.config.limits.queues.per_log,
         ..ShardOptions::default()
     };
-    let router = Rc::new(BuiltinRouter::new(Rc::clone(&log)));
+    let neighbours = Neighbours {
+        router: Rc::new(BuiltinRouter::new(Rc::clone(&log))),
+        deliverer: Rc::new(Dispatcher::default()),
+    };
     let shards = Shards::start(
         mailroom,
         parts.links.clone(),
         Rc::clone(&log),
-        router,
+        neighbours,
         parts.clock.clone(),
         parts.node,
         options,

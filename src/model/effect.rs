@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::channel::Media;
 use super::crossing::Crossing;
-use super::ids::{AgentId, LogId, Spread, TenantId};
+use super::ids::{AgentId, LogId, TenantId};
+use super::links::{Notice, Target};
 use super::time::Millis;
 
 /// One thing to be done, at least once, under one id: (log, number of the record, place in the append).
@@ -25,6 +26,17 @@ pub enum Effect {
         /// What to write.
         op: MatchOp,
     },
+    /// Something was admitted into this log unread: let its machine see to what follows.
+    Heard,
+    /// Tell somebody outside.
+    Deliver {
+        /// Whose session.
+        tenant: TenantId,
+        /// Whom.
+        target: Target,
+        /// What.
+        notice: Notice,
+    },
 }
 
 impl Effect {
@@ -34,15 +46,15 @@ impl Effect {
         match self {
             Self::Cross { target, .. } => format!("x{}", target.uuid().simple()),
             Self::Match { tenant, .. } => format!("m{}", tenant.0.simple()),
-        }
-    }
-
-    /// Where a lease on it is taken: always the partition of the log that wrote it; the target may be elsewhere.
-    #[must_use]
-    pub fn target_spread(&self) -> Spread {
-        match self {
-            Self::Cross { target, .. } => target.spread(),
-            Self::Match { tenant, .. } => Spread::of_tenant(*tenant),
+            Self::Heard => "h".to_owned(),
+            Self::Deliver { target, notice, .. } => match (target, notice) {
+                // What is fetched does not wait for what is said.
+                (Target::Channel(id), Notice::Fetch { .. }) => format!("f{id}"),
+                (Target::Channel(id), _) => format!("c{id}"),
+                (Target::Webhook(id), _) => format!("w{id}"),
+                (Target::History, _) => "u".to_owned(),
+                (Target::Bot(name), _) => format!("b{name}"),
+            },
         }
     }
 }

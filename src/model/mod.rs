@@ -10,6 +10,7 @@ mod desk_event;
 mod effect;
 mod ids;
 mod kinds;
+mod links;
 mod participant;
 mod position;
 mod record;
@@ -26,6 +27,7 @@ pub use ids::{
     AgentId, BadId, LogId, LogKind, MediaId, MessageId, OfferId, ParticipantId, Spread, TenantId, TransportId,
 };
 pub use kinds::Kinds;
+pub use links::{Links, Notice, Target};
 pub use participant::{LeaveReason, Role, Visibility};
 pub use position::{ChainHash, Digest, Position};
 pub use record::{Body, Record};

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::channel::Media;
+use super::delivery::DeliveryStatus;
 use super::ids::{AgentId, LogId, MediaId, MessageId, OfferId, ParticipantId, TenantId, TransportId};
 use super::kinds::Kinds;
 use super::participant::{LeaveReason, Role, Visibility};
@@ -28,7 +29,7 @@ pub enum SessionEvent {
         /// Whether the customer may come back days later.
         asynchronous: bool,
         /// What holds for its whole life.
-        terms: Terms,
+        terms: Box<Terms>,
     },
     /// Somebody is now in the session. Body: the nickname.
     Joined {
@@ -189,6 +190,41 @@ pub enum SessionEvent {
         /// Who was to see it.
         visibility: Visibility,
     },
+    /// Where the mail of the message before it stands among others. Body: a JSON object with `subject`, `messageId`,
+    /// `inReplyTo` and `references`.
+    Threaded,
+    /// A file of the message before it is at its provider and is to be fetched. Body: a JSON object with `source`, `name`
+    /// and `mime`.
+    Announced {
+        /// Whose file.
+        from: ParticipantId,
+    },
+    /// An announced file is here (a `File` precedes it in the same append), or will never be.
+    Fetched {
+        /// Number of the announcement.
+        of: u64,
+        /// Why it is not here: a name of ours; `None`: it is.
+        refused: Option<String>,
+    },
+    /// What became of a message that left by a channel. Body: a JSON object with `reference`, `code` and `detail`.
+    Delivery {
+        /// Number of the message.
+        of: u64,
+        /// How far it got.
+        status: DeliveryStatus,
+    },
+    /// The customer said whether they want messages by this channel (STOP and START).
+    Consent {
+        /// Whether they do.
+        given: bool,
+    },
+    /// The bot owes an answer to what was said up to here.
+    Turn,
+    /// The bot has answered, or will not; what it says and does follows in the same append.
+    Answered {
+        /// Number of the turn.
+        turn: u64,
+    },
     /// Something of a newer release that may be passed over. Never written by this one.
     Passed,
 }
@@ -218,6 +254,13 @@ impl Kinds for SessionEvent {
         "snapshot",
         "rollback",
         "recovered",
+        "threaded",
+        "announced",
+        "fetched",
+        "delivery",
+        "consent",
+        "turn",
+        "answered",
         "passed",
     ];
 

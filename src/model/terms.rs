@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::links::Links;
+
 /// What holds for the whole life of a session. Written down when it opens, so that every node goes by the same whatever
 /// has been provisioned since. Durations in milliseconds; texts are in the customer's language, an empty one is not said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +23,8 @@ pub struct Terms {
     pub idle_close_text: String,
     /// Said when the session ends otherwise.
     pub closing_text: String,
+    /// Who outside is told of it.
+    pub links: Links,
 }
 
 impl Default for Terms {
@@ -33,6 +37,7 @@ impl Default for Terms {
             idle_text: String::new(),
             idle_close_text: String::new(),
             closing_text: String::new(),
+            links: Links::default(),
         }
     }
 }

@@ -5,9 +5,11 @@
 //! suggested here is a hint until the desk has reserved and the agent has accepted.
 
 mod builtin;
+mod links;
 mod positions;
 mod profile;
 
 pub use builtin::{BuiltinRouter, sweep};
+pub use links::links;
 pub use positions::tell_positions;
 pub use profile::{desk_profile, display_name, place};

@@ -48,10 +48,12 @@ pub(super) fn act(draft: &mut Draft<'_>, command: &AgentCommand) -> Ruled {
         } => {
             bounds::text(text)?;
             let visibility = may_say(&me, *visibility)?;
+            wanted(draft, visibility)?;
             draft.say(Some(me.id), *kind, Body::text(text), visibility);
         }
         AgentAct::Send { file, visibility } => {
             let visibility = may_say(&me, *visibility)?;
+            wanted(draft, visibility)?;
             let id = MessageId(draft.fresh());
             let sent = SessionEvent::File {
                 id,
@@ -110,6 +112,14 @@ pub(super) fn act(draft: &mut Draft<'_>, command: &AgentCommand) -> Ruled {
             draft.take_out(me.id, LeaveReason::Left);
         }
         AgentAct::Accept | AgentAct::Reject | AgentAct::Supervise { .. } | AgentAct::Note { .. } => {}
+    }
+    Ok(())
+}
+
+/// A customer who wants no messages is sent none; among agents one may talk.
+fn wanted(draft: &Draft<'_>, visibility: Visibility) -> Ruled {
+    if visibility == Visibility::All && draft.state.outside().opted_out {
+        return Err(Rejection::OptedOut);
     }
     Ok(())
 }

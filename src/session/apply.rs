@@ -24,6 +24,9 @@ impl Session {
         if let Some(command) = record.cause {
             self.remember(command, n, &record.event);
         }
+        if is_of_outside(&record.event) {
+            Arc::make_mut(&mut self.outside).apply(n, record);
+        }
         let body = record.body.as_str();
         match &record.event {
             SessionEvent::Opened {
@@ -47,7 +50,7 @@ impl Session {
                     locale: locale.clone(),
                     asynchronous: *asynchronous,
                     at: record.at,
-                    terms: terms.clone(),
+                    terms: (**terms).clone(),
                 }));
                 self.silence = Silence::Since(record.at);
             }
@@ -195,7 +198,16 @@ impl Session {
                 self.places.clear();
             }
             SessionEvent::Rollback { after, base } => self.bases.push((*after, *base)),
-            SessionEvent::Snapshot | SessionEvent::Recovered { .. } | SessionEvent::Passed => {}
+            SessionEvent::Snapshot
+            | SessionEvent::Recovered { .. }
+            | SessionEvent::Threaded
+            | SessionEvent::Announced { .. }
+            | SessionEvent::Fetched { .. }
+            | SessionEvent::Delivery { .. }
+            | SessionEvent::Consent { .. }
+            | SessionEvent::Turn
+            | SessionEvent::Answered { .. }
+            | SessionEvent::Passed => {}
         }
     }
 
@@ -274,6 +286,22 @@ impl Session {
             }
         }
     }
+}
+
+/// Whether a record concerns the world outside; the others must not copy what is known of it.
+const fn is_of_outside(event: &SessionEvent) -> bool {
+    matches!(
+        event,
+        SessionEvent::Opened { .. }
+            | SessionEvent::Queued { .. }
+            | SessionEvent::Threaded
+            | SessionEvent::Announced { .. }
+            | SessionEvent::Fetched { .. }
+            | SessionEvent::Delivery { .. }
+            | SessionEvent::Consent { .. }
+            | SessionEvent::Turn
+            | SessionEvent::Answered { .. }
+    )
 }
 
 /// Who is told of a supervisor who takes part in this way.

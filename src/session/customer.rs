@@ -4,8 +4,8 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use crate::model::{
-    Body, CloseReason, LeaveReason, MessageId, MessageKind, ParticipantId, QueueReason, Role, SessionEvent,
-    UserDataChange, Visibility,
+    Body, CloseReason, LeaveReason, Links, MessageId, MessageKind, ParticipantId, QueueReason, Role,
+    SessionEvent, UserDataChange, Visibility,
 };
 
 use super::bounds;
@@ -27,7 +27,7 @@ pub(super) fn open(draft: &mut Draft<'_>, open: &Open) -> Ruled {
         stream: open.stream.clone(),
         locale: open.locale.clone(),
         asynchronous: open.asynchronous,
-        terms: open.terms.clone(),
+        terms: Box::new(open.terms.clone()),
     };
     draft.json(opened, &open.profile);
     let joined = SessionEvent::Joined {
@@ -39,7 +39,12 @@ pub(super) fn open(draft: &mut Draft<'_>, open: &Open) -> Ruled {
     };
     draft.push(joined, Body::text(&open.nickname));
     draft.service_line(open.welcome.as_deref().unwrap_or_default());
-    draft.queue(open.place.clone(), None, QueueReason::New);
+    match &open.terms.links {
+        Links { bot: None, .. } => draft.queue(open.place.clone(), None, QueueReason::New),
+        // What opens a session by a channel is a message, and the bot answers that.
+        Links { channel: Some(_), .. } => {}
+        Links { .. } => draft.note(SessionEvent::Turn),
+    }
     draft.reply.participant = Some(open.participant);
     Ok(())
 }
@@ -67,7 +72,7 @@ pub(super) fn text(draft: &mut Draft<'_>, participant: ParticipantId, text: &Byt
     bounds::text(text)?;
     let said = Body::Present(text.clone());
     draft.say(Some(participant), MessageKind::Text, said, Visibility::All);
-    wake(draft);
+    react(draft);
     Ok(())
 }
 
@@ -87,7 +92,7 @@ pub(super) fn file(draft: &mut Draft<'_>, participant: ParticipantId, file: &Fil
         visibility: Visibility::All,
     };
     draft.push(sent, Body::text(&file.name));
-    wake(draft);
+    react(draft);
     Ok(())
 }
 
@@ -159,6 +164,15 @@ fn heard(draft: &mut Draft<'_>, participant: ParticipantId) -> Ruled {
         draft.note(SessionEvent::Returned { participant });
     }
     Ok(())
+}
+
+/// What follows when the customer has spoken: the bot in charge answers; where nobody listens the session wakes.
+pub(super) fn react(draft: &mut Draft<'_>) {
+    if draft.state.is_with_bot() {
+        draft.note(SessionEvent::Turn);
+    } else {
+        wake(draft);
+    }
 }
 
 /// A customer who speaks where nobody listens waits again, preferably for whom they knew.

@@ -6,7 +6,7 @@ use super::draft::{Circumstances, Draft};
 use super::input::SessionInput;
 use super::outcome::{Decision, Rejection, SessionReply};
 use super::state::Session;
-use super::{agent, customer, offers, service, silence};
+use super::{agent, arrival, customer, offers, service, silence};
 
 impl Session {
     /// Decides; changes nothing.
@@ -52,6 +52,7 @@ impl Session {
             SessionInput::Crossing(message) => offers::crossing(&mut draft, message),
             SessionInput::Matched { desk, agent } => offers::matched(&mut draft, *desk, agent),
             SessionInput::Position { position, text } => silence::position(&mut draft, *position, text),
+            SessionInput::Heard { n } => arrival::heard(&mut draft, *n),
             SessionInput::Service(act) => service::act(&mut draft, act),
             SessionInput::Timer { timer, .. } => silence::timer(&mut draft, *timer),
         }?;

@@ -12,6 +12,7 @@ impl Draft<'_> {
     /// Everything that goes into one append.
     pub(super) fn finish(mut self) -> Decision<SessionEvent, SessionReply> {
         self.match_tables();
+        self.tell_outside();
         let (before, after) = (self.before, &self.state);
         let timers = [
             (SessionTimer::Offer, offer_due(before), offer_due(after)),
@@ -85,6 +86,13 @@ impl Draft<'_> {
 /// A live customer is listened for as long as the session is open; one who may sleep for days, until nothing was heard once.
 fn liveness(before: &Session, after: &Session) -> Option<bool> {
     let live = after.about().is_some_and(|about| !about.asynchronous);
+    // Who writes by a channel is not listened for: they have no page that could fall silent.
+    if after
+        .about()
+        .is_some_and(|about| about.terms.links.channel.is_some())
+    {
+        return None;
+    }
     if after.is_closed() {
         return (!before.is_closed()).then_some(false);
     }

@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::model::{
-    AgentId, Crossing, LogId, Media, MediaId, MessageKind, Millis, ParticipantId, SupervisionMode, TenantId,
-    Terms, TransportId, UserDataChange, Visibility,
+    AgentId, Crossing, DeliveryStatus, LogId, Media, MediaId, MessageKind, Millis, ParticipantId,
+    SupervisionMode, TenantId, Terms, TransportId, UserDataChange, Visibility,
 };
 
 /// A question to a session.
@@ -59,6 +59,11 @@ pub enum SessionInput {
         position: u64,
         /// What the customer reads.
         text: String,
+    },
+    /// Something was admitted unread, from this record on.
+    Heard {
+        /// Number of its first record.
+        n: u64,
     },
     /// A bot, a strategy or a connection acts.
     Service(ServiceAct),
@@ -148,6 +153,52 @@ pub enum ServiceAct {
         prefer: Option<LogId>,
     },
     /// Ends it.
+    Close,
+    /// Says what became of a message that left by a channel. A status that would move backwards changes nothing.
+    Delivered {
+        /// Number of the message.
+        of: u64,
+        /// How far it got.
+        status: DeliveryStatus,
+        /// What the provider calls it, and its words on a failure: `reference`, `code`, `detail`.
+        about: Map<String, Value>,
+    },
+    /// An announced file is here, or will never be. The second time changes nothing.
+    Fetched {
+        /// Number of the announcement.
+        of: u64,
+        /// The file, or why not: a name of ours.
+        outcome: Result<File, String>,
+    },
+    /// The bot has answered a turn, or cannot. The second answer to a turn changes nothing.
+    Answer(BotAct),
+}
+
+/// A bot's answer to one turn, applied as one.
+#[derive(Debug, Clone)]
+pub struct BotAct {
+    /// Number of the turn.
+    pub turn: u64,
+    /// The bot's name in the session.
+    pub bot: String,
+    /// What it says, in order.
+    pub says: Vec<String>,
+    /// What it attaches.
+    pub data: Map<String, Value>,
+    /// A remark that agents see, such as why it hands over.
+    pub note: Option<String>,
+    /// What comes next.
+    pub then: BotThen,
+}
+
+/// What comes after a bot's answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BotThen {
+    /// The customer.
+    Wait,
+    /// An agent of this queue.
+    HandOver(Place),
+    /// The end.
     Close,
 }
 

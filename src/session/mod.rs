@@ -8,15 +8,18 @@
 
 mod agent;
 mod apply;
+mod arrival;
 mod bounds;
 mod customer;
 mod decide;
+mod deliveries;
 pub mod desk;
 mod draft;
 mod follow;
 mod input;
 mod offers;
 mod outcome;
+mod outside;
 mod participants;
 mod service;
 mod silence;
@@ -28,13 +31,15 @@ mod visibility;
 mod tests;
 
 pub use crate::model::Terms;
+pub use arrival::{Arrival, FILES_MAX};
 pub use desk::{Desk, DeskAct, DeskInput, DeskProfile, DeskRejection, DeskReply, DeskTimer};
 pub use draft::Circumstances;
 pub use input::{
-    AfterLeave, AgentAct, AgentCommand, File, Open, Place, Purpose, ServiceAct, SessionInput, SessionTimer,
-    Target,
+    AfterLeave, AgentAct, AgentCommand, BotAct, BotThen, File, Open, Place, Purpose, ServiceAct,
+    SessionInput, SessionTimer, Target,
 };
 pub use outcome::{Decision, Marks, Rejection, SessionReply};
+pub use outside::Outside;
 pub use participants::{Participant, Participants};
 pub use state::{About, Offer, Phase, Session};
 pub use visibility::{visible_to_agent, visible_to_customer};

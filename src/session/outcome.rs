@@ -59,6 +59,9 @@ pub enum Rejection {
     /// Not possible as things stand: no such offer, another one running, already so.
     #[error("not possible in the present state")]
     WrongState,
+    /// The customer wants no messages by this channel.
+    #[error("the customer has opted out")]
+    OptedOut,
     /// More than a session takes.
     #[error("more than a session takes")]
     TooMuch,

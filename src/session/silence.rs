@@ -61,7 +61,12 @@ fn sleep(draft: &mut Draft<'_>) {
 
 /// Positions that a customer is told only fall.
 pub(super) fn position(draft: &mut Draft<'_>, position: u64, text: &str) -> Ruled {
-    let waits = matches!(draft.state.phase, Phase::Waiting { .. });
+    // By a channel each line is a message that costs, and nobody looks at a screen meanwhile.
+    let by_channel = draft
+        .state
+        .about()
+        .is_some_and(|about| about.terms.links.channel.is_some());
+    let waits = !by_channel && matches!(draft.state.phase, Phase::Waiting { .. });
     if !waits || draft.state.told.is_some_and(|told| told <= position) {
         return Err(Rejection::Stale);
     }

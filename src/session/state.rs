@@ -25,6 +25,7 @@ use crate::model::{
 };
 
 use super::input::Place;
+use super::outside::Outside;
 use super::participants::Participants;
 
 /// What every agent command remembers, so that a repeat is recognised; older ones are forgotten.
@@ -58,6 +59,8 @@ pub struct Session {
     pub(super) bases: Vec<(u64, u32)>,
     pub(super) comment: Option<String>,
     pub(super) disposition: Option<String>,
+    #[serde(default)]
+    pub(super) outside: Arc<Outside>,
 }
 
 /// What a session was opened with.

@@ -44,6 +44,13 @@ fn visible(session: &Session, record: &Record<SessionEvent>, sight: Visibility) 
         | SessionEvent::Accepted { .. }
         | SessionEvent::Noted { .. }
         | SessionEvent::IdleAlerted
+        | SessionEvent::Threaded
+        | SessionEvent::Announced { .. }
+        | SessionEvent::Fetched { .. }
+        | SessionEvent::Delivery { .. }
+        | SessionEvent::Consent { .. }
+        | SessionEvent::Turn
+        | SessionEvent::Answered { .. }
         | SessionEvent::Snapshot
         | SessionEvent::Rollback { .. }
         | SessionEvent::Passed => sight != Visibility::All,

@@ -174,13 +174,12 @@ impl<M: Machine> Draft<M> {
                 self.push(snapshot);
             }
         }
-        let delay_ms = u64::try_from(options.effect_grace.as_millis()).unwrap_or(u64::MAX);
         let effects = (0u16..)
             .zip(&self.effects)
             .map(|(place, effect)| NewEffect {
                 place,
                 lane: effect.lane(),
-                delay_ms,
+                delay_ms: options.grace_of(effect),
                 payload: encode_effect(effect),
             })
             .collect();

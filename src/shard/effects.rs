@@ -1,14 +1,17 @@
-//! Effects of this core's appends that concern other logs and the matching tables: carried out at once, in order per
-//! lane. What cannot be done now stays in the store and is leased by the sweep.
+//! Effects of this core's appends: carried out at once, in order per lane. What cannot be done now stays in the store and is
+//! leased by the sweep.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::log::{EffectId, LogError};
 use crate::model::{Crossing, Effect, LogId, LogKind};
 use crate::session::{Desk, DeskInput, Session, SessionInput};
 
 use super::ask::Answered;
+use super::deliverer::{Delivery, Verdict};
 use super::error::ShardError;
+use super::handle::Shards;
 use super::machine::Machine;
 use super::slot::Slot;
 use super::table::CoreTable;
@@ -60,22 +63,50 @@ impl CoreTable {
                 next
             };
             let Some((id, effect)) = next else { return };
-            if let Err(error) = self.carry_out_effect(id, lane.clone(), effect).await {
-                tracing::info!(%error, effect = %id, "effect left to the sweep");
-                // Those behind it wait with it: order within a lane.
-                slot.inner.borrow_mut().lanes.remove(&lane);
-                return;
+            match self.attempt(id, 0, lane.clone(), effect).await {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    tracing::info!(%error, effect = %id, "effect left to the sweep");
+                    break;
+                }
             }
         }
+        // Those behind it wait with it: order within a lane.
+        slot.inner.borrow_mut().lanes.remove(&lane);
     }
 
-    /// Does what an effect asks and notes it as done. Doing it twice is harmless: the receiver's state knows.
-    pub(super) async fn carry_out_effect(
+    /// Makes one attempt at an effect and tells the store how it ended. `true`: it is out of its lane.
+    pub(super) async fn attempt(
         self: &Rc<Self>,
         id: EffectId,
+        attempt: u32,
         lane: String,
         effect: Effect,
-    ) -> Result<(), LogError> {
+    ) -> Result<bool, LogError> {
+        match self.effect(id, attempt, effect).await? {
+            Verdict::Done => self.log.complete_effect(id, lane).await?,
+            Verdict::Later(after) => {
+                let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+                self.log.retry_effect(id, lane, after_ms).await?;
+                return Ok(false);
+            }
+            Verdict::Dead(reason) => {
+                tracing::warn!(effect = %id, reason, "effect given up");
+                metrics::counter!("nexus_effects_dead_total").increment(1);
+                self.log.complete_effect(id, lane).await?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Does what an effect asks. Doing it twice is harmless: the receiver's state knows, or its receiver by the id.
+    async fn effect(
+        self: &Rc<Self>,
+        id: EffectId,
+        attempt: u32,
+        effect: Effect,
+    ) -> Result<Verdict, LogError> {
         match effect {
             Effect::Cross { target, message } => {
                 // What the target answers is part of the effect: it is delivered before the effect is done.
@@ -88,8 +119,42 @@ impl CoreTable {
                     self.offer(pair.session, pair.desk, pair.agent);
                 }
             }
+            Effect::Heard => {
+                self.cross_to::<Session>(id.log, SessionInput::Heard { n: id.n })
+                    .await?;
+            }
+            Effect::Deliver {
+                tenant,
+                target,
+                notice,
+            } => {
+                let delivery = Delivery {
+                    id,
+                    attempt,
+                    tenant,
+                    target,
+                    notice,
+                };
+                return Ok(self.deliver(delivery).await);
+            }
         }
-        self.log.complete_effect(id, lane).await
+        Ok(Verdict::Done)
+    }
+
+    /// Tells somebody outside, within the bounds of the core.
+    async fn deliver(self: &Rc<Self>, delivery: Delivery) -> Verdict {
+        if self.attempts.get() >= self.options.attempts {
+            metrics::counter!("nexus_effects_crowded_total").increment(1);
+            return Verdict::Later(Duration::from_secs(1));
+        }
+        self.attempts.set(self.attempts.get() + 1);
+        let shards = Shards {
+            core: Rc::clone(self),
+        };
+        let attempt = self.deliverer.deliver(&shards, delivery);
+        let verdict = tokio::time::timeout(self.options.attempt, attempt).await;
+        self.attempts.set(self.attempts.get() - 1);
+        verdict.unwrap_or(Verdict::Later(Duration::from_secs(5)))
     }
 
     /// Lets a session offer itself to a desk; a session that no longer wants to says so by itself.

@@ -1,6 +1,6 @@
 //! A core's handle on the whole table: asks the core that owns a log, and holds views of what readers here look at.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use crate::session::{Desk, DeskInput, DeskReply, Session, SessionInput, SessionR
 
 use super::ask::{Answered, Ask};
 use super::cells::Cells;
+use super::deliverer::Deliverer;
 use super::entry::Entry;
 use super::error::{Asked, ShardError};
 use super::follower::{Follower, Mark};
@@ -30,7 +31,16 @@ use super::view::{DeskView, SessionView, Typing, View};
 /// One core's way to every log. Cheap to clone, never leaves its thread.
 #[derive(Clone)]
 pub struct Shards {
-    core: Rc<CoreTable>,
+    pub(super) core: Rc<CoreTable>,
+}
+
+/// What lies above the table and is asked by it.
+#[derive(Clone)]
+pub struct Neighbours {
+    /// Who gets a waiting session.
+    pub router: Rc<dyn Router>,
+    /// Who tells those outside.
+    pub deliverer: Rc<dyn Deliverer>,
 }
 
 /// A cause from outside that may come again, on any node.
@@ -65,7 +75,7 @@ impl Shards {
         mailroom: Mailroom,
         links: Links,
         log: SharedLog,
-        router: Rc<dyn Router>,
+        neighbours: Neighbours,
         clock: Clock,
         node: NodeId,
         options: ShardOptions,
@@ -74,7 +84,8 @@ impl Shards {
             core: mailroom.core,
             links,
             log,
-            router,
+            router: neighbours.router,
+            deliverer: neighbours.deliverer,
             clock,
             options,
             sessions: Table::default(),
@@ -83,6 +94,9 @@ impl Shards {
             desk_cells: Cells::default(),
             timers: RefCell::new(Timers::default()),
             timer_wake: tokio::sync::Notify::new(),
+            attempts: Cell::new(0),
+            due: RefCell::default(),
+            due_wake: tokio::sync::Notify::new(),
             heard: RefCell::new(HashSet::new()),
         });
         if let Some(watch) = core.log.take_watch() {
@@ -93,6 +107,7 @@ impl Shards {
         tokio::task::spawn_local(Rc::clone(&core).run_timers());
         tokio::task::spawn_local(Rc::clone(&core).run_renewals());
         tokio::task::spawn_local(Rc::clone(&core).run_sweeps(node));
+        tokio::task::spawn_local(Rc::clone(&core).run_due());
         tokio::task::spawn_local(Rc::clone(&core).run_evictions());
         Self { core }
     }
@@ -428,6 +443,7 @@ impl CoreTable {
             match command {
                 Command::Session(ask) => self.enqueue(ask),
                 Command::Desk(ask) => self.enqueue(ask),
+                Command::Admit(ask) => self.take_admission(ask),
                 Command::WatchSession(log, reader, reply) => self.serve_view::<Session>(log, reader, reply),
                 Command::WatchDesk(log, reader, reply) => self.serve_view::<Desk>(log, reader, reply),
                 Command::Unwatch(log, reader) => self.unread(log, reader),

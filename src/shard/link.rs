@@ -12,6 +12,7 @@ use crate::model::LogId;
 use crate::runtime::mailbox::{Mailbox, Mailroom as Letters, mailbox};
 use crate::session::{Desk, Session};
 
+use super::admission::AdmissionAsk;
 use super::ask::Ask;
 use super::machine::ViewReply;
 use super::view::{DeskView, SessionView, Typing};
@@ -22,6 +23,8 @@ pub enum Command {
     Session(Ask<Session>),
     /// To a desk.
     Desk(Ask<Desk>),
+    /// A customer's message by a channel.
+    Admit(AdmissionAsk),
     /// A core wants to see a session.
     WatchSession(LogId, usize, ViewReply<Session>),
     /// A core wants to see a desk.

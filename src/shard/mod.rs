@@ -10,9 +10,11 @@
 //! **Must never happen**: an answer before its append is known to be safe; a state that is not a function of the records
 //! up to its position; a payload queued for a reader (readers hold positions, wakes are coalesced).
 
+mod admission;
 mod ask;
 mod cells;
 mod decide;
+mod deliverer;
 mod effects;
 mod entry;
 mod error;
@@ -33,10 +35,12 @@ mod timers;
 mod view;
 mod watching;
 
+pub use admission::{Admission, Admitted};
+pub use deliverer::{Deliverer, Delivery, Verdict};
 pub use entry::{Entry, Wire};
 pub use error::{Asked, ShardError};
 pub use follower::Follower;
-pub use handle::{Keyed, KeyedCause, Records, Shards};
+pub use handle::{Keyed, KeyedCause, Neighbours, Records, Shards};
 pub use link::{Links, Mailroom};
 pub use machine::{Context, Machine, Step, ViewReply};
 pub use options::ShardOptions;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::model::Effect;
+
 /// Bounds and deadlines; the defaults are the design's.
 #[derive(Debug, Clone)]
 pub struct ShardOptions {
@@ -23,6 +25,10 @@ pub struct ShardOptions {
     pub sweep_every: Duration,
     /// How long an effect is left to the node that wrote it.
     pub effect_grace: Duration,
+    /// How long an attempt to tell somebody outside takes at most, waiting for its turn included.
+    pub attempt: Duration,
+    /// Attempts to tell somebody outside that this core makes at once.
+    pub attempts: usize,
     /// How long a leased effect is not leased again.
     pub lease: Duration,
     /// How often signs of life are written.
@@ -41,8 +47,22 @@ impl Default for ShardOptions {
             mailbox: 4_096,
             sweep_every: Duration::from_secs(2),
             effect_grace: Duration::from_secs(2),
-            lease: Duration::from_secs(15),
+            attempt: Duration::from_secs(15),
+            attempts: 1_024,
+            lease: Duration::from_secs(20),
             renew_every: Duration::from_secs(10),
         }
+    }
+}
+
+impl ShardOptions {
+    /// How long an effect is left to the node that wrote it, in milliseconds: an attempt outside may take its time, and a
+    /// second one beside it would reach its receiver twice.
+    pub(super) fn grace_of(&self, effect: &Effect) -> u64 {
+        let grace = match effect {
+            Effect::Cross { .. } | Effect::Match { .. } | Effect::Heard => self.effect_grace,
+            Effect::Deliver { .. } => self.effect_grace + self.attempt,
+        };
+        u64::try_from(grace.as_millis()).unwrap_or(u64::MAX)
     }
 }

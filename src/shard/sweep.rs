@@ -6,8 +6,8 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::log::{LogError, NodeId};
-use crate::model::{Digest, LogKind};
+use crate::log::{Leased, LogError, NodeId};
+use crate::model::{Digest, Effect, LogKind};
 use crate::protocol::entry::{SCHEMA_LEVEL, decode_effect};
 use crate::session::{Desk, Session};
 
@@ -51,21 +51,17 @@ impl CoreTable {
                 LogKind::Feed => {}
             }
         }
+        self.lease(partition).await
+    }
+
+    /// Takes on the effects of a partition whose node is gone or whose time has come again.
+    async fn lease(self: &Rc<Self>, partition: u16) -> Result<(), LogError> {
         let lease_ms = u64::try_from(self.options.lease.as_millis()).unwrap_or(u64::MAX);
         for leased in self.log.lease_effects(partition, AT_A_TIME, lease_ms).await? {
             match decode_effect(&leased.payload) {
                 Ok(effect) => {
                     let core = Rc::clone(self);
-                    tokio::task::spawn_local(async move {
-                        let (id, lane) = (leased.id, leased.lane.clone());
-                        if let Err(error) = core.carry_out_effect(id, leased.lane, effect).await {
-                            tracing::warn!(%error, effect = %id, attempt = leased.attempt, "effect failed");
-                            let after = Duration::from_millis(500 << leased.attempt.min(7));
-                            let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
-                            // If this is lost the lease runs out instead.
-                            let _ = core.log.retry_effect(id, lane, after_ms).await;
-                        }
-                    });
+                    tokio::task::spawn_local(async move { core.work_off(partition, leased, effect).await });
                 }
                 Err(error) => {
                     tracing::error!(%error, effect = %leased.id, "effect of another release; left to a node that knows it")
@@ -73,6 +69,39 @@ impl CoreTable {
             }
         }
         Ok(())
+    }
+
+    async fn work_off(self: Rc<Self>, partition: u16, leased: Leased, effect: Effect) {
+        let (id, lane) = (leased.id, leased.lane.clone());
+        match self.attempt(id, leased.attempt, leased.lane, effect).await {
+            Ok(true) => {
+                // What stood behind it in its lane is due now.
+                self.due.borrow_mut().insert(partition);
+                self.due_wake.notify_one();
+            }
+            Ok(false) => {}
+            Err(error) => {
+                tracing::warn!(%error, effect = %id, attempt = leased.attempt, "effect failed");
+                let after = Duration::from_millis(500 << leased.attempt.min(7));
+                let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+                // If this is lost the lease runs out instead.
+                let _ = self.log.retry_effect(id, lane, after_ms).await;
+            }
+        }
+    }
+
+    /// Leases again where a lane went on, without waiting for the next sweep.
+    pub(super) async fn run_due(self: Rc<Self>) {
+        loop {
+            self.due_wake.notified().await;
+            loop {
+                let next = self.due.borrow_mut().pop_first();
+                let Some(partition) = next else { break };
+                if let Err(error) = self.lease(partition).await {
+                    tracing::debug!(%error, partition, "left to the next sweep");
+                }
+            }
+        }
     }
 
     /// Drops replicas and views that nobody uses.

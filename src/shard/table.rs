@@ -1,7 +1,7 @@
 //! Everything one core of the shard table holds.
 
-use std::cell::RefCell;
-use std::collections::HashSet;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeSet, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use crate::runtime::clock::Clock;
 use crate::session::{Desk, Session};
 
 use super::cells::Cells;
+use super::deliverer::Deliverer;
 use super::link::Links;
 use super::machine::Machine;
 use super::options::ShardOptions;
@@ -26,6 +27,7 @@ pub struct CoreTable {
     pub(super) links: Links,
     pub(super) log: SharedLog,
     pub(super) router: Rc<dyn Router>,
+    pub(super) deliverer: Rc<dyn Deliverer>,
     pub(super) clock: Clock,
     pub(super) options: ShardOptions,
     pub(super) sessions: Table<Session>,
@@ -34,6 +36,11 @@ pub struct CoreTable {
     pub(super) desk_cells: Cells<Desk>,
     pub(super) timers: RefCell<Timers>,
     pub(super) timer_wake: tokio::sync::Notify,
+    /// Attempts of deliveries under way.
+    pub(super) attempts: Cell<usize>,
+    /// Partitions in which something became due before their next sweep.
+    pub(super) due: RefCell<BTreeSet<u16>>,
+    pub(super) due_wake: tokio::sync::Notify,
     /// Logs heard from since the last renewal.
     pub(super) heard: RefCell<HashSet<LogId>>,
 }

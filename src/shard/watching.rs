@@ -57,7 +57,7 @@ impl CoreTable {
     }
 
     /// Reads what was missed.
-    fn refresh<M: Machine>(self: &Rc<Self>, slot: Rc<Slot<M>>) {
+    pub(super) fn refresh<M: Machine>(self: &Rc<Self>, slot: Rc<Slot<M>>) {
         let core = Rc::clone(self);
         tokio::task::spawn_local(async move {
             for _ in 0..2 {

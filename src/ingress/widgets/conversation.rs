@@ -275,6 +275,7 @@ impl Reason for Rejection {
             Self::NotParticipant => Code::InvalidParticipant,
             Self::Forbidden => Code::Forbidden,
             Self::TooMuch => Code::TooManyFiles,
+            Self::OptedOut => Code::Conflict,
             Self::WrongState | Self::Stale => Code::Conflict,
         }
     }

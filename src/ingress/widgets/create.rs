@@ -130,7 +130,10 @@ async fn open(widgets: &Widgets, call: &Call, access: &Access, chat: CreateChat)
         transport: token.transport,
         place,
         welcome: welcome(call, access.tenant, tenant, endpoint, &language),
-        terms: terms(widgets, call, access.tenant, tenant, &language),
+        terms: Terms {
+            links: routing::links(snapshot, access.tenant, endpoint, Media::Chat, None),
+            ..terms(widgets, call, access.tenant, tenant, &language)
+        },
     }));
     let token = match idempotent {
         None => {

@@ -307,9 +307,11 @@ fn session_fault(reason: Rejection) -> Fault {
         Rejection::NotParticipant | Rejection::Forbidden => {
             Fault::new(Code::Forbidden).detail(reason.to_string())
         }
-        Rejection::Closed | Rejection::WrongState | Rejection::TooMuch | Rejection::Stale => {
-            Fault::new(Code::Conflict).detail(reason.to_string())
-        }
+        Rejection::Closed
+        | Rejection::WrongState
+        | Rejection::TooMuch
+        | Rejection::OptedOut
+        | Rejection::Stale => Fault::new(Code::Conflict).detail(reason.to_string()),
     }
 }
 

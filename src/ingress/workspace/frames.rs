@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde_json::{Map, Value};
 
 use crate::model::{Body, LeaveReason, LogId, Millis, ParticipantId, Record, SessionEvent, Visibility};
 use crate::net::websocket::encode_text;
 use crate::protocol::agent::{
-    Interaction, InteractionEvent, Message, MessageFile, MessageType, MessagesEvent, Notification, Place,
-    ServerFrame, timestamp,
+    Interaction, InteractionEvent, Message, MessageDelivery, MessageFile, MessageType, MessagesEvent,
+    Notification, Place, ServerFrame, timestamp,
 };
 use crate::session::Session;
 use crate::shard::{Entry, Typing, Wire};
@@ -109,6 +110,19 @@ pub(super) fn message(session: &Session, n: u64, record: &Record<SessionEvent>) 
             }),
             ..said(MessageType::FileUploaded, Some(*from), *visibility)
         },
+        SessionEvent::Delivery { of, status } => {
+            let about: Map<String, Value> = serde_json::from_str(body.as_str()).unwrap_or_default();
+            let named = |name: &str| about.get(name).and_then(Value::as_str).map(str::to_owned);
+            Message {
+                delivery: Some(MessageDelivery {
+                    of: *of,
+                    status: status.as_str(),
+                    code: named("code"),
+                    detail: named("detail"),
+                }),
+                ..said(MessageType::DeliveryStatus, None, Visibility::Agent)
+            }
+        }
         SessionEvent::Joined {
             participant,
             visibility,
@@ -131,6 +145,7 @@ fn blank(index: u64, kind: MessageType, at: Millis) -> Message {
         erased: false,
         reason: None,
         file: None,
+        delivery: None,
         visibility: Visibility::All,
         timestamp: timestamp(at),
         timestamp_seconds: at.0 / 1_000,

@@ -66,7 +66,7 @@ pub(super) fn interaction(
         state,
         capabilities: capabilities::of(state, mode, session.offer().is_some()),
         interaction_type: "Inbound",
-        interaction_subtype: "InboundNew",
+        interaction_subtype: session.subtype().to_owned(),
         tenant_id: about.tenant,
         in_queues: queue.iter().map(|queue| in_queue(queue)).collect(),
         queue,

@@ -26,6 +26,11 @@ pub(super) const fn of_session(event: &SessionEvent) -> Telling {
         | SessionEvent::Snapshot
         | SessionEvent::IdleAlerted
         | SessionEvent::PositionTold { .. }
+        | SessionEvent::Threaded
+        | SessionEvent::Announced { .. }
+        | SessionEvent::Fetched { .. }
+        | SessionEvent::Turn
+        | SessionEvent::Answered { .. }
         | SessionEvent::Passed => Hidden,
         SessionEvent::Message { .. } | SessionEvent::File { .. } | SessionEvent::Recovered { .. } => Message,
         SessionEvent::Joined { .. } => ChangeWithLine(ParticipantsUpdated, "joined"),
@@ -35,6 +40,8 @@ pub(super) const fn of_session(event: &SessionEvent) -> Telling {
         SessionEvent::Lost { .. } => Change(ParticipantsUpdated, "lost"),
         SessionEvent::Returned { .. } => Change(ParticipantsUpdated, "returned"),
         SessionEvent::UserData { .. } => Change(PropertiesUpdated, "user-data"),
+        SessionEvent::Delivery { .. } => ChangeWithLine(PropertiesUpdated, "delivery"),
+        SessionEvent::Consent { .. } => Change(PropertiesUpdated, "consent"),
         SessionEvent::Noted { .. } => Change(PropertiesUpdated, "noted"),
         SessionEvent::Queued { .. } => Change(StatusChange, "queued"),
         SessionEvent::Unqueued => Change(StatusChange, "unqueued"),

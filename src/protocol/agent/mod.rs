@@ -26,8 +26,8 @@ pub use event::{
 };
 pub use key_value::{KeyValue, ValueKind, to_key_values};
 pub use vocabulary::{
-    Activity, Channel, ChannelName, ChatPart, Interaction, InteractionState, Message, MessageFile,
-    MessageType, OfferView, ParticipantView, timestamp,
+    Activity, Channel, ChannelName, ChatPart, Interaction, InteractionState, Message, MessageDelivery,
+    MessageFile, MessageType, OfferView, ParticipantView, timestamp,
 };
 
 /// The largest frame a client may send, in bytes.

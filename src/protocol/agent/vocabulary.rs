@@ -89,8 +89,8 @@ pub struct Interaction {
     pub capabilities: &'static [&'static str],
     /// `Inbound`.
     pub interaction_type: &'static str,
-    /// `InboundNew`.
-    pub interaction_subtype: &'static str,
+    /// `InboundNew`, `SMS`, `WhatsApp` and so on.
+    pub interaction_subtype: String,
     /// Whose contact centre.
     pub tenant_id: TenantId,
     /// Where it waits or waited last.
@@ -220,6 +220,9 @@ pub struct Message {
     /// The file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<MessageFile>,
+    /// What became of another message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<MessageDelivery>,
     /// Who may see it.
     pub visibility: Visibility,
     /// When.
@@ -229,6 +232,22 @@ pub struct Message {
     /// Who; absent: the service.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<ParticipantView>,
+}
+
+/// What became of a message that left by a channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MessageDelivery {
+    /// The number of the message.
+    pub of: u64,
+    /// How far it got.
+    pub status: &'static str,
+    /// The provider's code of a failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// The provider's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
 }
 
 /// A file in a message.
@@ -258,6 +277,8 @@ pub enum MessageType {
     CustomNotice,
     /// A file.
     FileUploaded,
+    /// What became of a message.
+    DeliveryStatus,
     /// Somebody came.
     ParticipantJoined,
     /// Somebody went.

@@ -4,6 +4,7 @@ mod conversation;
 mod interleavings;
 mod matching;
 mod offers;
+mod outside;
 mod supervision;
 mod time;
 mod totality;

@@ -2,15 +2,18 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use serde_json::Map;
 use uuid::Uuid;
 
 use super::world::{TENANT, World, agent, desk_of};
 use crate::model::{
-    Body, ChannelState, CloseReason, Crossing, DeskEvent, FreedReason, LeaveReason, Media, MessageId,
-    MessageKind, Millis, OfferId, OfferKind, OfferOutcome, ParticipantId, QueueReason, Record, Reservation,
-    Role, SessionEvent, SupervisionMode, Terms, UserDataChange, Visibility,
+    Body, ChannelState, CloseReason, Crossing, DeliveryStatus, DeskEvent, FreedReason, LeaveReason, Media,
+    MessageId, MessageKind, Millis, OfferId, OfferKind, OfferOutcome, ParticipantId, QueueReason, Record,
+    Reservation, Role, SessionEvent, SupervisionMode, UserDataChange, Visibility,
 };
-use crate::session::{Desk, DeskInput, DeskTimer, Session, SessionInput, SessionTimer};
+use crate::session::{
+    BotAct, BotThen, Desk, DeskInput, DeskTimer, ServiceAct, Session, SessionInput, SessionTimer,
+};
 
 fn participant() -> impl Strategy<Value = ParticipantId> {
     (0u128..4).prop_map(|id| ParticipantId(Uuid::from_u128(id)))
@@ -46,7 +49,7 @@ fn session_event() -> impl Strategy<Value = SessionEvent> {
             stream: None,
             locale: None,
             asynchronous,
-            terms: Terms::default(),
+            terms: Box::default(),
         }),
         (participant(), any::<u8>(), visibility()).prop_map(|(participant, role, visibility)| {
             SessionEvent::Joined {
@@ -109,6 +112,16 @@ fn session_event() -> impl Strategy<Value = SessionEvent> {
         Just(SessionEvent::Closed {
             reason: CloseReason::Idle
         }),
+        Just(SessionEvent::Threaded),
+        participant().prop_map(|from| SessionEvent::Announced { from }),
+        (0u64..9).prop_map(|of| SessionEvent::Fetched { of, refused: None }),
+        (0u64..9).prop_map(|of| SessionEvent::Delivery {
+            of,
+            status: DeliveryStatus::Sent
+        }),
+        any::<bool>().prop_map(|given| SessionEvent::Consent { given }),
+        Just(SessionEvent::Turn),
+        any::<u64>().prop_map(|turn| SessionEvent::Answered { turn }),
         Just(SessionEvent::Snapshot),
         Just(SessionEvent::Passed),
     ]
@@ -188,6 +201,24 @@ proptest! {
             SessionInput::Timer { timer: SessionTimer::Idle, due: Millis(1) },
             SessionInput::Matched { desk: desk_of("bob"), agent: agent("bob") },
             SessionInput::Lapsed,
+            SessionInput::Heard { n: 1 },
+            SessionInput::Service(ServiceAct::Delivered {
+                of: 1,
+                status: DeliveryStatus::Failed,
+                about: Map::new(),
+            }),
+            SessionInput::Service(ServiceAct::Fetched {
+                of: 1,
+                outcome: Err("gone".to_owned()),
+            }),
+            SessionInput::Service(ServiceAct::Answer(BotAct {
+                turn: 1,
+                bot: "bot".to_owned(),
+                says: vec!["hello".to_owned()],
+                data: Map::new(),
+                note: None,
+                then: BotThen::Close,
+            })),
             SessionInput::CustomerLeave { participant: from },
         ];
         for input in inputs {

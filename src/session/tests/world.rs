@@ -205,6 +205,8 @@ impl World {
                     message,
                 }),
                 Effect::Match { op, .. } => self.write_tables(op),
+                // Nobody outside is part of this world.
+                Effect::Heard | Effect::Deliver { .. } => {}
             }
         }
         decision.reply

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hyper::Method;
 use hyper::header::HeaderMap;
+use nexus::egress::Dispatcher;
 use nexus::ingress::widgets::{WidgetOptions, Widgets};
 use nexus::log::NodeId;
 use nexus::log::media::{DirectoryMedia, SharedMedia};
@@ -17,7 +18,7 @@ use nexus::provisioning::{Act, Provisioning};
 use nexus::routing::{BuiltinRouter, desk_profile};
 use nexus::runtime::{Clock, TestClock};
 use nexus::session::{AgentAct, AgentCommand, DeskAct, DeskInput, File, Phase, SessionInput};
-use nexus::shard::{Links, ShardOptions, Shards, Typing};
+use nexus::shard::{Links, Neighbours, ShardOptions, Shards, Typing};
 use serde_json::Value;
 use tokio::task::LocalSet;
 use uuid::Uuid;
@@ -122,7 +123,10 @@ impl Chat {
             rooms.remove(0),
             links,
             Rc::clone(&log),
-            Rc::new(BuiltinRouter::new(log)),
+            Neighbours {
+                router: Rc::new(BuiltinRouter::new(log)),
+                deliverer: Rc::new(Dispatcher::default()),
+            },
             clock,
             NodeId(Uuid::from_u128(1)),
             ShardOptions::default(),

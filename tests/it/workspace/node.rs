@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
+use nexus::egress::Dispatcher;
 use nexus::ingress::workspace::{AgentPrincipal, Workspace, WorkspaceParts, WorkspaceSettings};
 use nexus::log::media::{DirectoryMedia, SharedMedia};
 use nexus::log::memory::MemoryStore;
@@ -20,7 +21,7 @@ use nexus::routing::BuiltinRouter;
 use nexus::runtime::clock::Clock;
 use nexus::runtime::drain::{Drain, DrainPlan};
 use nexus::session::{Open, Place, SessionInput, Terms};
-use nexus::shard::{Links, ShardOptions, Shards};
+use nexus::shard::{Links, Neighbours, ShardOptions, Shards};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -90,7 +91,10 @@ impl Node {
                 room,
                 links.clone(),
                 log,
-                router,
+                Neighbours {
+                    router,
+                    deliverer: Rc::new(Dispatcher::default()),
+                },
                 Clock::system(),
                 node,
                 options.clone(),

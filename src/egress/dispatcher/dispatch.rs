@@ -1,0 +1,44 @@
+//! From a delivery to the connection that makes it.
+
+use std::rc::Rc;
+
+use futures_util::FutureExt as _;
+use futures_util::future::LocalBoxFuture;
+
+use crate::model::Target;
+use crate::shard::{Deliverer, Delivery, Shards, Verdict};
+
+/// One connection outwards: makes one attempt at a delivery to its kind of target.
+pub trait Connection {
+    /// Makes one attempt. Ends within the attempt's deadline whatever its receiver does.
+    fn tell<'a>(&'a self, shards: &'a Shards, delivery: &'a Delivery) -> LocalBoxFuture<'a, Verdict>;
+}
+
+/// Every connection outwards of one core.
+#[derive(Default)]
+pub struct Dispatcher {
+    /// Third-party messaging and aggregators.
+    pub channels: Option<Rc<dyn Connection>>,
+    /// Interactions webhooks.
+    pub webhooks: Option<Rc<dyn Connection>>,
+    /// Contact history.
+    pub history: Option<Rc<dyn Connection>>,
+    /// Bots.
+    pub bots: Option<Rc<dyn Connection>>,
+}
+
+impl Deliverer for Dispatcher {
+    fn deliver<'a>(&'a self, shards: &'a Shards, delivery: Delivery) -> LocalBoxFuture<'a, Verdict> {
+        let connection = match &delivery.target {
+            Target::Channel(_) => &self.channels,
+            Target::Webhook(_) => &self.webhooks,
+            Target::History => &self.history,
+            Target::Bot(_) => &self.bots,
+        };
+        let Some(connection) = connection.clone() else {
+            let verdict = Verdict::Dead("this node has no such connection".to_owned());
+            return std::future::ready(verdict).boxed_local();
+        };
+        async move { connection.tell(shards, &delivery).await }.boxed_local()
+    }
+}

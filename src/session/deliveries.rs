@@ -1,0 +1,68 @@
+//! Who outside must be told because of a decision: found by looking at its records, so that no rule has to remember it.
+
+use crate::model::{Effect, Notice, OfferKind, SessionEvent, Target, Visibility};
+
+use super::draft::Draft;
+
+impl Draft<'_> {
+    /// Adds an effect for everything the connections of this session must hear.
+    pub(super) fn tell_outside(&mut self) {
+        let Some(about) = self.state.about().cloned() else {
+            return;
+        };
+        let links = &about.terms.links;
+        let customer = self.state.participants().customer().map(|customer| customer.id);
+        let channel = links.channel.as_ref().map(|id| Target::Channel(id.clone()));
+        let hooks = |ids: &[String]| ids.iter().cloned().map(Target::Webhook).collect::<Vec<_>>();
+        let mut started = self.before.outside().started;
+        let first = self.top + 1 - self.records.len() as u64;
+        let mut told: Vec<(Target, Notice)> = Vec::new();
+        for (n, record) in (first..).zip(&self.records) {
+            match &record.event {
+                SessionEvent::Opened { .. } if links.history => {
+                    told.push((Target::History, Notice::Started));
+                }
+                SessionEvent::Message {
+                    from,
+                    visibility: Visibility::All,
+                    ..
+                } if from.is_none() || *from != customer => {
+                    told.extend(channel.clone().map(|to| (to, Notice::Said { n })));
+                }
+                SessionEvent::File {
+                    from,
+                    visibility: Visibility::All,
+                    ..
+                } if Some(*from) != customer => {
+                    told.extend(channel.clone().map(|to| (to, Notice::Said { n })));
+                }
+                SessionEvent::Turn => {
+                    let bot = links.bot.clone().map(Target::Bot);
+                    told.extend(bot.map(|to| (to, Notice::Turn { n })));
+                }
+                SessionEvent::Queued {
+                    purpose: OfferKind::Lead,
+                    ..
+                } if !started => {
+                    started = true;
+                    told.extend(hooks(&links.started).into_iter().map(|to| (to, Notice::Started)));
+                }
+                SessionEvent::Closed { .. } => {
+                    if started {
+                        let heard = hooks(&links.finished).into_iter();
+                        told.extend(heard.map(|to| (to, Notice::Finished)));
+                    }
+                    told.extend(links.history.then_some((Target::History, Notice::Finished)));
+                }
+                _ => {}
+            }
+        }
+        let tenant = about.tenant;
+        let effects = told.into_iter().map(|(target, notice)| Effect::Deliver {
+            tenant,
+            target,
+            notice,
+        });
+        self.effects.extend(effects);
+    }
+}

@@ -1,0 +1,250 @@
+//! A customer's message by a channel, admitted in one round trip: into the open session of the peer if there is one, else into
+//! one that the same append opens (DESIGN 3.1). Runs on the core that owns the peer's partition.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use crate::log::{
+    Answer, Append, Basis, Index, Key, LogError, NewEffect, NewRecord, PeerKey, StoredBody, StoredRecord,
+};
+use crate::model::{Effect, LogId, Position, Spread};
+use crate::session::{Arrival, Open, Rejection, Session, SessionInput};
+
+use super::error::ShardError;
+use super::handle::Shards;
+use super::link::Command;
+use super::machine::{Context, Machine, Step, encode_effect};
+use super::slot::Slot;
+use super::table::CoreTable;
+
+/// A message on its way into whichever session of its peer is open.
+#[derive(Debug, Clone)]
+pub struct Admission {
+    /// Tenant, channel and address, joined unambiguously.
+    pub peer: PeerKey,
+    /// The partition of all sessions of the peer.
+    pub spread: Spread,
+    /// Random bits for the id of a session that has to be opened.
+    pub entropy: [u8; 10],
+    /// What opens one; its participant is the same for every session of the peer.
+    pub opening: Open,
+    /// What the customer wrote.
+    pub arrival: Arrival,
+    /// What makes a repeat recognisable.
+    pub key: Key,
+    /// What else is written beside it (consent).
+    pub indexes: Vec<Index>,
+}
+
+/// Where a message went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admitted {
+    /// The session.
+    pub log: LogId,
+    /// Number of the message's first record.
+    pub first: u64,
+    /// What the first of several repeats was told; `None`: this was the first.
+    pub before: Option<Bytes>,
+}
+
+/// The result of an admission.
+type AdmissionResult = Result<Admitted, ShardError<Rejection>>;
+
+/// An admission on its way to another core, with the place of its answer.
+pub struct AdmissionAsk {
+    pub(super) admission: Box<Admission>,
+    pub(super) reply: oneshot::Sender<AdmissionResult>,
+}
+
+/// The parts of the append, and what became of them in memory.
+struct Written {
+    append: Append,
+    opening_effects: Vec<Effect>,
+    effects: Vec<Effect>,
+}
+
+impl Shards {
+    /// Admits a customer's message; resolves when it is safe.
+    ///
+    /// # Errors
+    /// What is wrong with the message, [`ShardError::KeyReused`], or why the log could not be asked.
+    pub async fn admit(&self, admission: Admission) -> AdmissionResult {
+        let core = &self.core;
+        let owner = usize::from(admission.spread.partition(core.log.info().partitions)) % core.links.cores();
+        if owner == core.core {
+            return core.admit(admission).await;
+        }
+        let (reply, answer) = oneshot::channel();
+        let ask = AdmissionAsk {
+            admission: Box::new(admission),
+            reply,
+        };
+        if core.links.ask(owner, Command::Admit(ask)).is_err() {
+            metrics::counter!("nexus_shard_mailbox_full_total").increment(1);
+        }
+        answer
+            .await
+            .unwrap_or(Err(ShardError::unavailable("the question was dropped")))
+    }
+}
+
+impl CoreTable {
+    /// Answers an admission of another core.
+    pub(super) fn take_admission(self: &Rc<Self>, ask: AdmissionAsk) {
+        let core = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            // The asker may have gone; what was admitted stands all the same.
+            let _ = ask.reply.send(core.admit(*ask.admission).await);
+        });
+    }
+
+    async fn admit(self: &Rc<Self>, admission: Admission) -> AdmissionResult {
+        let deadline = self.clock.now() + self.options.decide_deadline;
+        let written = self.written(&admission)?;
+        loop {
+            match self.log.append(written.append.clone()).await {
+                Ok(Answer::Appended {
+                    log,
+                    first,
+                    top,
+                    opened,
+                }) => {
+                    self.admitted(log, first, top, opened, written);
+                    return Ok(Admitted {
+                        log,
+                        first,
+                        before: None,
+                    });
+                }
+                // The first of a repeat may have been this very append, unanswered: its effects are in the store then.
+                Ok(Answer::Repeat { log, first, answer }) => {
+                    return Ok(Admitted {
+                        log,
+                        first,
+                        before: Some(answer),
+                    });
+                }
+                Ok(Answer::KeyReused) => return Err(ShardError::KeyReused),
+                Ok(Answer::Refused { .. } | Answer::Closed) => {
+                    return Err(ShardError::unavailable("a fresh session id was taken"));
+                }
+                Err(LogError::Unknown { .. }) if self.clock.now() < deadline => {
+                    metrics::counter!("nexus_log_unknown_total").increment(1);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// The append: what opens a session, should one be needed, and the message.
+    fn written(&self, admission: &Admission) -> Result<Written, ShardError<Rejection>> {
+        let now = self.wall();
+        let log = LogId::session(now, admission.entropy, admission.spread);
+        let mut fresh = uuid::Uuid::now_v7;
+        let open = &admission.opening;
+        let input = SessionInput::Open(Box::new(open.clone()));
+        let mut context = Context {
+            log,
+            top: 0,
+            now,
+            fresh: &mut fresh,
+        };
+        let step: Step<Session> =
+            Machine::decide(&Session::default(), &input, &mut context).map_err(ShardError::Rejected)?;
+        let channel = open.terms.links.channel.as_deref().unwrap_or_default();
+        let records = admission
+            .arrival
+            .records(open.participant, now, &mut fresh)
+            .map_err(ShardError::Rejected)?;
+        let effects = admission.arrival.effects(open.tenant, channel);
+        let mut indexes = step.indexes;
+        indexes.extend(admission.indexes.iter().cloned());
+        let append = Append {
+            log,
+            basis: Basis::Peer {
+                peer: admission.peer.clone(),
+                opening: step.records.iter().map(Session::encode).collect(),
+                opening_effects: self.stored(&step.effects),
+            },
+            records: records.iter().map(Session::encode).collect(),
+            key: Some(admission.key.clone()),
+            effects: self.stored(&effects),
+            timers: step.timers,
+            indexes,
+            expire_ms: step.expire_ms,
+            closes: false,
+        };
+        Ok(Written {
+            append,
+            opening_effects: step.effects,
+            effects,
+        })
+    }
+
+    fn stored(&self, effects: &[Effect]) -> Vec<NewEffect> {
+        (0u16..)
+            .zip(effects)
+            .map(|(place, effect)| NewEffect {
+                place,
+                lane: effect.lane(),
+                delay_ms: self.options.grace_of(effect),
+                payload: encode_effect(effect),
+            })
+            .collect()
+    }
+
+    /// The message is in: a replica moves, readers see it, effects begin.
+    fn admitted(self: &Rc<Self>, log: LogId, first: u64, top: Position, opened: bool, written: Written) {
+        let slot = <Session as Machine>::table(self).slot(log, self.clock.now());
+        if !opened {
+            self.follow_admitted(&slot, first, top, &written.append.records);
+        }
+        if opened {
+            self.begin_effects(&slot, 1, written.opening_effects);
+        }
+        self.begin_effects(&slot, first, written.effects);
+    }
+
+    /// Moves a replica that stood just before the records over them; one that stood elsewhere reads what it missed.
+    fn follow_admitted(
+        self: &Rc<Self>,
+        slot: &Rc<Slot<Session>>,
+        first: u64,
+        top: Position,
+        records: &[NewRecord],
+    ) {
+        let fits = {
+            let mut inner = slot.inner.borrow_mut();
+            let Some(replica) = inner.replica.as_mut() else {
+                return;
+            };
+            if replica.top.n + 1 == first {
+                for record in records {
+                    let at = replica.top.then(&record.digest);
+                    if replica.take(&stored(at, record)).is_err() {
+                        break;
+                    }
+                }
+            }
+            // Records may also have come back through the watch before.
+            replica.top == top
+        };
+        if fits {
+            self.publish(slot);
+        } else {
+            self.refresh(Rc::clone(slot));
+        }
+    }
+}
+
+fn stored(at: Position, record: &NewRecord) -> StoredRecord {
+    StoredRecord {
+        n: at.n,
+        hash: at.hash,
+        digest: record.digest,
+        envelope: record.envelope.clone(),
+        body: record.body.clone().map_or(StoredBody::None, StoredBody::Present),
+    }
+}
