@@ -1,6 +1,7 @@
 //! How settings must fit together, each with the reason.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use super::listen::PublicListener;
 use super::load::Surroundings;
@@ -25,6 +26,7 @@ pub(super) fn broken(config: &Config, surroundings: &Surroundings) -> Vec<Proble
     drain(config, &mut must);
     limits(config, surroundings, &mut must);
     listeners(config, &mut must);
+    outbound(config, &mut must);
     store(config, &mut must);
     broken
 }
@@ -197,6 +199,33 @@ fn reachable(public: &PublicListener, internal: SocketAddr) -> Vec<(&'static str
             .map(|plain| ("listen.public.plain_address", plain)),
     );
     addresses
+}
+
+fn outbound(config: &Config, must: &mut Must<'_>) {
+    let outbound = &config.outbound;
+    must(
+        !outbound.deadline.is_zero() && outbound.deadline <= Duration::from_secs(120),
+        "outbound.deadline",
+        "must be above zero and at most 2m: no peer may hold a call longer".to_owned(),
+    );
+    must(
+        !outbound.connect_timeout.is_zero() && outbound.connect_timeout <= outbound.deadline,
+        "outbound.connect_timeout",
+        format!(
+            "must be above zero and at most outbound.deadline ({})",
+            outbound.deadline.show()
+        ),
+    );
+    must(
+        outbound.client_cert_file.is_some() == outbound.client_key_file.is_some(),
+        "outbound",
+        "client_cert_file and client_key_file belong together".to_owned(),
+    );
+    must(
+        outbound.connections > 0,
+        "outbound.connections",
+        "must be above zero".to_owned(),
+    );
 }
 
 fn store(config: &Config, must: &mut Must<'_>) {

@@ -157,6 +157,7 @@ macro_rules! quoted_text {
 quoted_text! {
     String, "a text";
     SocketAddr, "an address such as \"127.0.0.1:8443\"";
+    super::host_range::HostRange, "a range such as \"10.0.0.0/8\" or a name such as \"gws.example.internal\"";
     super::range::IpRange, "a range such as \"10.0.0.0/8\"";
     super::rate::Rate, "a rate such as \"20/s burst 40\" or \"60/min burst 10\"";
     super::size::ByteSize, "a size such as \"64KiB\", \"10MiB\" or \"500B\"";

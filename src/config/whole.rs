@@ -8,6 +8,7 @@ use super::drain::Drain;
 use super::limits::Limits;
 use super::listen::Listen;
 use super::media::Media;
+use super::outbound::Outbound;
 use super::postgres::Postgres;
 use super::provisioning::Provisioning;
 use super::reader::{Reader, Section};
@@ -38,6 +39,8 @@ pub struct Config {
     pub routing: Routing,
     /// Files and pictures.
     pub media: Media,
+    /// Requests the service makes itself.
+    pub outbound: Outbound,
     /// The graceful stop.
     pub drain: Drain,
     /// Logs and metrics.
@@ -59,6 +62,7 @@ impl Config {
             chat: Chat::read("chat", reader),
             routing: Routing::read("routing", reader),
             media: Media::read("media", reader),
+            outbound: Outbound::read("outbound", reader),
             drain: Drain::read("drain", reader),
             telemetry: Telemetry::read("telemetry", reader),
             cores: Cores::read("cores", reader),

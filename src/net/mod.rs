@@ -11,6 +11,7 @@
 
 pub mod address;
 pub mod balance;
+pub mod client;
 pub mod echo;
 pub mod http;
 pub mod listener;

@@ -111,6 +111,10 @@ metrics! {
     EFFECTS "nexus_effects_total" Kind::Counter, ["kind", "outcome"], "Effects tried: done, retried, dead.";
     UPSTREAM_SECONDS "nexus_upstream_seconds" Kind::Histogram(SECONDS), ["target", "outcome"],
         "Time of a request to another service.";
+    OUTBOUND_CALLS "nexus_outbound_calls_total" Kind::Counter, ["guard", "outcome"],
+        "Requests made, by who gave the URL and what came of it.";
+    OUTBOUND_CONNECTIONS "nexus_outbound_connections" Kind::Gauge, [], "Connections open to other services.";
+    OUTBOUND_REUSED "nexus_outbound_reused_total" Kind::Counter, [], "Requests made on a connection that was there.";
     LOG_LINES_DROPPED "nexus_log_lines_dropped_total" Kind::Counter, [],
         "Log lines lost because the reader of the log was too slow.";
 }
