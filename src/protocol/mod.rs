@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod body;
+pub mod bot;
 pub mod channel;
 pub mod client_token;
 pub mod entry;
