@@ -70,6 +70,7 @@ fn append(log: LogId, basis: Basis, key: Option<Key>) -> Append {
         basis,
         records: vec![record()],
         key,
+        guard: None,
         effects: Vec::new(),
         timers: Vec::new(),
         indexes: Vec::new(),

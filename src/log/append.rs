@@ -17,6 +17,9 @@ pub struct Append {
     pub records: Vec<NewRecord>,
     /// Makes a repeat of an outside cause recognisable for 72 h.
     pub key: Option<Key>,
+    /// Whom the append would write to: while that peer is opted out, [`Answer::OptedOut`]. Asked after the key, before the basis.
+    /// The peer's partition is that of the log.
+    pub guard: Option<PeerKey>,
     /// At most 64. Their order within a lane is kept.
     pub effects: Vec<NewEffect>,
     /// At most 16.
@@ -176,6 +179,10 @@ pub enum Index {
     },
     /// The log has no liveness deadline any more.
     NotAlive,
+    /// The peer wants to hear nothing from us, until [`Self::OptIn`]. It does not expire with the log.
+    OptOut(PeerKey),
+    /// The peer may be written to again.
+    OptIn(PeerKey),
 }
 
 /// What a store answers to an append that it could carry out or refuse.
@@ -210,4 +217,6 @@ pub enum Answer {
     },
     /// Admitted into a log that is over or does not exist.
     Closed,
+    /// The peer of [`Append::guard`] is opted out. Nothing was written.
+    OptedOut,
 }

@@ -6,7 +6,7 @@
 //!
 //! **Must never happen**: an `Appended` answer for records that the store could lose in a failure its durability
 //! covers; two records under one number of one history; an effect or timer without its record or the other way round; a guess
-//! about an append whose outcome is unknown.
+//! about an append whose outcome is unknown; an effect in two places (its lane, the dead letters, done) or in none.
 
 mod append;
 pub mod bounds;
@@ -17,6 +17,7 @@ pub mod local;
 mod matching;
 pub mod media;
 pub mod memory;
+mod outbound;
 pub mod redis;
 mod store;
 mod watch;
@@ -27,6 +28,7 @@ pub use append::{
 pub use effects::{EffectId, Leased};
 pub use error::LogError;
 pub use matching::{MatchAnswer, Pair, QueueRank, admits, best_pair};
+pub use outbound::{DeadEffect, Outbound, Referred};
 pub use store::{
     DueTimer, Durability, Log, LogFuture, NodeId, Page, SharedLog, StoreInfo, Tail, UnknownDurability,
 };

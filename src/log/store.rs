@@ -14,6 +14,7 @@ use super::append::{Answer, Append, PeerKey, StoredRecord};
 use super::effects::{EffectId, Leased};
 use super::error::LogError;
 use super::matching::{MatchAnswer, QueueRank};
+use super::outbound::Outbound;
 use super::watch::Watch;
 
 /// What every call returns: a local future, since a core's handle never leaves its core.
@@ -107,7 +108,7 @@ pub struct DueTimer {
 }
 
 /// A session log. All times are the store's; every call has a deadline of its own and ends in [`LogError`] when it passes.
-pub trait Log {
+pub trait Log: Outbound {
     /// What this store is.
     fn info(&self) -> &StoreInfo;
 

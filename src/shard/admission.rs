@@ -127,6 +127,7 @@ impl CoreTable {
                     });
                 }
                 Ok(Answer::KeyReused) => return Err(ShardError::KeyReused),
+                Ok(Answer::OptedOut) => return Err(ShardError::OptedOut),
                 Ok(Answer::Refused { .. } | Answer::Closed) => {
                     return Err(ShardError::unavailable("a fresh session id was taken"));
                 }
@@ -170,6 +171,7 @@ impl CoreTable {
             },
             records: records.iter().map(Session::encode).collect(),
             key: Some(admission.key.clone()),
+            guard: None,
             effects: self.stored(&effects),
             timers: step.timers,
             indexes,

@@ -188,6 +188,7 @@ impl<M: Machine> Draft<M> {
             basis: Basis::Decided(self.basis),
             records: self.records,
             key,
+            guard: None,
             effects,
             timers: self.timers,
             indexes: self.indexes,

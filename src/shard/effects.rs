@@ -182,7 +182,12 @@ impl CoreTable {
             Ok(Answered::Now(reply)) => Ok(M::answer(&reply)),
             // A machine that says no, or a log that is gone, has no use for the message: it is delivered.
             Ok(Answered::Before { .. })
-            | Err(ShardError::Rejected(_) | ShardError::NoSuchLog | ShardError::KeyReused) => Ok(None),
+            | Err(
+                ShardError::Rejected(_)
+                | ShardError::NoSuchLog
+                | ShardError::KeyReused
+                | ShardError::OptedOut,
+            ) => Ok(None),
             Err(ShardError::Unavailable { reason, .. }) => Err(LogError::unavailable(reason)),
             Err(ShardError::Unreadable { reason }) => Err(LogError::Corrupt { reason }),
         }

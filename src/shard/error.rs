@@ -18,6 +18,9 @@ pub enum ShardError<R> {
     /// The idempotency key was used with another body.
     #[error("idempotency key reused with another body")]
     KeyReused,
+    /// The peer wants to hear nothing from us; nothing was written.
+    #[error("the peer has opted out")]
+    OptedOut,
     /// The store is away, the race was lost until the deadline, or a queue is full. Nothing is known to be written.
     #[error("unavailable: {reason}")]
     Unavailable {

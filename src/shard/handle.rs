@@ -475,6 +475,7 @@ fn without_reason<R>(error: ShardError<R>) -> ShardError<()> {
         ShardError::Rejected(_) => ShardError::Rejected(()),
         ShardError::NoSuchLog => ShardError::NoSuchLog,
         ShardError::KeyReused => ShardError::KeyReused,
+        ShardError::OptedOut => ShardError::OptedOut,
         ShardError::Unavailable { reason, retry_after } => ShardError::Unavailable { reason, retry_after },
         ShardError::Unreadable { reason } => ShardError::Unreadable { reason },
     }

@@ -255,6 +255,7 @@ impl CoreTable {
                 }
                 Ok(Answer::KeyReused) => return Ok(Outcome::KeyReused),
                 Ok(Answer::Closed) => return Err(ShardError::NoSuchLog),
+                Ok(Answer::OptedOut) => return Err(ShardError::OptedOut),
                 Err(LogError::Unknown { reason }) => {
                     metrics::counter!("nexus_log_unknown_total").increment(1);
                     if self.clock.now() >= deadline {

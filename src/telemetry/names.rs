@@ -109,6 +109,8 @@ metrics! {
     SLOW "nexus_agentstream_slow_total" Kind::Counter, [], "Sockets closed because the peer did not read.";
     OFFERS "nexus_offers_total" Kind::Counter, ["outcome"], "Offers to agents: accepted, rejected, expired, withdrawn.";
     EFFECTS "nexus_effects_total" Kind::Counter, ["kind", "outcome"], "Effects tried: done, retried, dead.";
+    DEAD_DROPPED "nexus_dead_letters_dropped_total" Kind::Counter, [],
+        "Dead letters dropped for their age or number.";
     UPSTREAM_SECONDS "nexus_upstream_seconds" Kind::Histogram(SECONDS), ["target", "outcome"],
         "Time of a request to another service.";
     OUTBOUND_CALLS "nexus_outbound_calls_total" Kind::Counter, ["guard", "outcome"],

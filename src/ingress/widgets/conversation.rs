@@ -252,6 +252,7 @@ pub(super) fn refused<R: Reason>(error: ShardError<R>) -> Fault {
         ShardError::Rejected(reason) => Fault::new(reason.code()),
         ShardError::NoSuchLog => Fault::new(Code::InvalidSession),
         ShardError::KeyReused => Fault::new(Code::KeyReused),
+        ShardError::OptedOut => Fault::new(Code::Conflict).detail("opted out"),
         ShardError::Unavailable { retry_after, .. } => Fault::unavailable(retry_after),
         ShardError::Unreadable { .. } => Fault::unavailable(std::time::Duration::from_secs(10)),
     }

@@ -286,6 +286,7 @@ pub(super) fn shard_fault<R>(error: ShardError<R>, rejected: impl FnOnce(R) -> F
         ShardError::Rejected(reason) => rejected(reason),
         ShardError::NoSuchLog => Code::NotFound.into(),
         ShardError::KeyReused => Code::KeyReused.into(),
+        ShardError::OptedOut => Fault::new(Code::Conflict).detail("opted out"),
         ShardError::Unavailable { retry_after, .. } => Fault::unavailable(retry_after),
         ShardError::Unreadable { reason } => {
             tracing::error!(%reason, "a log cannot be read");

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::log::append::{NewRecord, StoredBody, StoredRecord};
+use crate::log::effects::EffectId;
 use crate::model::{ChainHash, Digest, LogId, Millis, Position, TenantId};
 
 use super::fault::Fault;
@@ -52,6 +53,11 @@ impl Row {
     #[must_use]
     pub(super) fn tenant(self, tenant: TenantId) -> Self {
         self.raw(tenant.0.as_bytes())
+    }
+
+    #[must_use]
+    pub(super) fn effect(self, id: EffectId) -> Self {
+        self.log(id.log).u64(id.n).u16(id.place)
     }
 
     #[must_use]
@@ -110,6 +116,14 @@ impl<'a> Fields<'a> {
 
     pub(super) fn tenant(&mut self) -> Result<TenantId, Fault> {
         Ok(TenantId(uuid::Uuid::from_bytes(self.array()?)))
+    }
+
+    pub(super) fn effect(&mut self) -> Result<EffectId, Fault> {
+        Ok(EffectId {
+            log: self.log()?,
+            n: self.u64()?,
+            place: self.u16()?,
+        })
     }
 
     pub(super) fn position(&mut self) -> Result<Position, Fault> {

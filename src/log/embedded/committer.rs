@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use crate::log::append::Answer;
 use crate::log::effects::Leased;
 use crate::log::error::LogError;
-use crate::log::local::Fanout;
+use crate::log::local::{Fanout, dropped};
 use crate::model::Millis;
 use crate::runtime::Clock;
 
@@ -82,7 +82,7 @@ pub(super) enum Health {
 enum Outcome {
     Answer(Answer),
     Leased(Vec<Leased>),
-    Spent(bool),
+    Said(bool),
     Done,
 }
 
@@ -223,6 +223,7 @@ impl Committer {
                     self.mirrors.alive_of(log).set(log, until);
                 }
                 After::NotAlive(log) => self.mirrors.alive_of(log).clear(&log),
+                After::Dropped(letters) => dropped(letters),
             }
         }
         for (request, outcome) in group.into_iter().zip(outcomes) {
@@ -312,7 +313,18 @@ fn carry_out(group: &mut Group<'_>, request: &Request) -> Result<Outcome, Fault>
         } => group.lease(*partition, *limit, *lease_ms).map(Outcome::Leased),
         Request::Complete(id, lane, _) => group.complete(*id, lane).map(done),
         Request::Retry(id, lane, after_ms, _) => group.retry(*id, lane, *after_ms).map(done),
-        Request::Spend(token, ttl_ms, _) => group.spend(*token, *ttl_ms).map(Outcome::Spent),
+        Request::Bury {
+            id,
+            lane,
+            tenant,
+            reason,
+            ..
+        } => group.bury(*id, lane, *tenant, reason).map(done),
+        Request::Replay(tenant, id, _) => group.replay(*tenant, *id).map(Outcome::Said),
+        Request::Discard(tenant, id, _) => group.discard(*tenant, *id).map(Outcome::Said),
+        Request::Refer(key, at, ttl_ms, _) => group.refer(key, *at, *ttl_ms).map(done),
+        Request::OptOut(partition, peer, out, _) => group.opt(*partition, peer, *out).map(done),
+        Request::Spend(token, ttl_ms, _) => group.spend(*token, *ttl_ms).map(Outcome::Said),
         Request::Revive(logs, ttl_ms) => group.revive(logs, *ttl_ms).map(done),
         Request::Match(tenant, op, at) => group.keep_match(*tenant, op, *at).map(done),
         Request::Stop(_) => Ok(Outcome::Done),
@@ -332,13 +344,22 @@ impl Request {
             (Self::Append(_, reply), Err(error)) => reply.send(Err(error)),
             (Self::Lease { reply, .. }, Ok(Outcome::Leased(leased))) => reply.send(Ok(leased)),
             (Self::Lease { reply, .. }, Err(error)) => reply.send(Err(error)),
-            (Self::Spend(_, _, reply), Ok(Outcome::Spent(first))) => reply.send(Ok(first)),
-            (Self::Spend(_, _, reply), Err(error)) => reply.send(Err(error)),
+            (
+                Self::Spend(_, _, reply) | Self::Replay(_, _, reply) | Self::Discard(_, _, reply),
+                Ok(Outcome::Said(answer)),
+            ) => reply.send(Ok(answer)),
+            (
+                Self::Spend(_, _, reply) | Self::Replay(_, _, reply) | Self::Discard(_, _, reply),
+                Err(error),
+            ) => reply.send(Err(error)),
             (
                 Self::Erase(_, _, reply)
                 | Self::Trim(_, _, reply)
                 | Self::Complete(_, _, reply)
                 | Self::Retry(_, _, _, reply)
+                | Self::Bury { reply, .. }
+                | Self::Refer(_, _, _, reply)
+                | Self::OptOut(_, _, _, reply)
                 | Self::Stop(reply),
                 outcome,
             ) => reply.send(outcome.map(|_| ())),

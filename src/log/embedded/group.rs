@@ -42,6 +42,8 @@ pub(super) enum After {
     Alive(LogId, Millis),
     /// It has none any more.
     NotAlive(LogId),
+    /// How many dead letters went for their age or number.
+    Dropped(u64),
 }
 
 /// Into which log, and with what before the records.
@@ -90,6 +92,12 @@ impl<'t> Group<'t> {
             let partition = self.partition(append.log);
             if let Some(answer) = keys::recall(&self.tables.key, partition, key, self.now)? {
                 return Ok(answer);
+            }
+        }
+        if let Some(peer) = &append.guard {
+            let key = peer_key(self.partition(append.log), &peer.0);
+            if self.tables.opted.get(&key[..])?.is_some() {
+                return Ok(Answer::OptedOut);
             }
         }
         match self.target(append)? {
@@ -225,7 +233,7 @@ impl<'t> Group<'t> {
         })
     }
 
-    fn effect(&mut self, log: LogId, n: u64, effect: &NewEffect) -> Result<(), Fault> {
+    pub(super) fn effect(&mut self, log: LogId, n: u64, effect: &NewEffect) -> Result<(), Fault> {
         let sequence = self.next_effect;
         self.next_effect += 1;
         let partition = self.partition(log);
@@ -253,7 +261,7 @@ impl<'t> Group<'t> {
         Ok(())
     }
 
-    fn expire(&mut self, log: LogId, head: &mut Head, expire_ms: u64) -> Result<(), Fault> {
+    pub(super) fn expire(&mut self, log: LogId, head: &mut Head, expire_ms: u64) -> Result<(), Fault> {
         let expires = self.now.plus(expire_ms);
         let (old, new) = (expiry_key(head.expires, log), expiry_key(expires, log));
         if old != new {
@@ -298,6 +306,20 @@ impl<'t> Group<'t> {
                 self.tables.alive.remove(&log.as_bytes()[..])?;
                 self.after.push(After::NotAlive(log));
             }
+            Index::OptOut(peer) => self.opt(self.partition(log), peer, true)?,
+            Index::OptIn(peer) => self.opt(self.partition(log), peer, false)?,
+        }
+        Ok(())
+    }
+
+    /// Opts a peer out, or in again.
+    pub(super) fn opt(&mut self, partition: u16, peer: &PeerKey, out: bool) -> Result<(), Fault> {
+        self.dirty = true;
+        let key = peer_key(partition, &peer.0);
+        if out {
+            self.tables.opted.insert(&key[..], &[][..])?;
+        } else {
+            self.tables.opted.remove(&key[..])?;
         }
         Ok(())
     }

@@ -40,17 +40,17 @@ pub(super) struct Shared {
 
 /// One core's side of an embedded store.
 pub(super) struct EmbeddedCore {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     subscriptions: RefCell<Subscriptions>,
 }
 
 impl Shared {
-    fn now(&self) -> Millis {
+    pub(super) fn now(&self) -> Millis {
         Millis(self.clock.wall_ms())
     }
 
     /// Hands a write to the committer and waits for its commit.
-    async fn write<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, LogError> {
+    pub(super) async fn write<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, LogError> {
         let (reply, answer) = Reply::new();
         self.queue
             .try_send(request(reply))
@@ -66,7 +66,7 @@ impl Shared {
         }
     }
 
-    async fn read<T: Send + 'static>(
+    pub(super) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&ReadTransaction) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, LogError> {

@@ -18,12 +18,12 @@ struct Lane {
 }
 
 /// An effect as stored.
-struct Pending {
+pub(super) struct Pending {
     n: u64,
     place: u16,
     not_before: Millis,
-    attempts: u32,
-    payload: Bytes,
+    pub(super) attempts: u32,
+    pub(super) payload: Bytes,
 }
 
 impl Lane {
@@ -85,13 +85,14 @@ impl Lane {
         Ok(Some((key.value().to_vec(), Pending::decode(value.value())?)))
     }
 
-    /// Key of an effect, and whether it is the first.
-    fn find(&self, tables: &Tables<'_>, id: EffectId) -> Result<Option<(Vec<u8>, bool)>, Fault> {
+    /// Key of an effect, the effect, and whether it is the first.
+    fn find(&self, tables: &Tables<'_>, id: EffectId) -> Result<Option<(Vec<u8>, Pending, bool)>, Fault> {
         let end = after(&self.prefix);
         for (place, row) in tables.effect.range(&self.prefix[..]..&end[..])?.enumerate() {
             let (key, value) = row?;
-            if Pending::decode(value.value())?.is(id) {
-                return Ok(Some((key.value().to_vec(), place == 0)));
+            let pending = Pending::decode(value.value())?;
+            if pending.is(id) {
+                return Ok(Some((key.value().to_vec(), pending, place == 0)));
             }
         }
         Ok(None)
@@ -195,24 +196,24 @@ pub(super) fn lease(
     Ok(leased)
 }
 
-/// Whether there was anything to do. The appending node may be done with an effect that is not the first yet.
-pub(super) fn complete(
+/// Takes an effect out of its lane, whose next is due at once. The appending node may be done with one that is not the first yet.
+pub(super) fn take(
     tables: &mut Tables<'_>,
     partition: u16,
     id: EffectId,
     name: &str,
     now: Millis,
-) -> Result<bool, Fault> {
+) -> Result<Option<Pending>, Fault> {
     let lane = Lane::of(partition, id.log, name);
-    let Some((key, was_first)) = lane.find(tables, id)? else {
-        return Ok(false);
+    let Some((key, taken, was_first)) = lane.find(tables, id)? else {
+        return Ok(None);
     };
     tables.effect.remove(&key[..])?;
     if was_first {
         let next = lane.first(tables)?;
         lane.set_due(tables, next.map(|(_, next)| next.not_before.max(now)))?;
     }
-    Ok(true)
+    Ok(Some(taken))
 }
 
 /// Whether there was anything to do: only the first of a lane can have failed.

@@ -194,6 +194,23 @@ pub(super) fn is_lane_due(read_at: &ReadTransaction, partition: u16, now: Millis
     Ok(lanes.range(&begin[..]..&end[..])?.next().transpose()?.is_some())
 }
 
+/// How many lanes of a partition have something in them.
+pub(super) fn lanes(read_at: &ReadTransaction, partition: u16) -> Result<u64, Fault> {
+    let begin = partition.to_be_bytes();
+    let end = after(&begin);
+    let mut lanes = 0;
+    for row in read(read_at, "lane_due")?.range(&begin[..]..&end[..])? {
+        row?;
+        lanes += 1;
+    }
+    Ok(lanes)
+}
+
+pub(super) fn opted_out(read_at: &ReadTransaction, partition: u16, peer: &PeerKey) -> Result<bool, Fault> {
+    let opted = read(read_at, "opted")?;
+    Ok(opted.get(&peer_key(partition, &peer.0)[..])?.is_some())
+}
+
 /// Keys of what is due in a partition: these and up to those.
 fn due(partition: u16, now: Millis) -> (Vec<u8>, Vec<u8>) {
     let begin = partition.to_be_bytes().to_vec();

@@ -1,10 +1,12 @@
 //! What cores ask of the committer, and how they hear back.
 
+use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use crate::log::append::{Answer, Append};
+use crate::log::append::{Answer, Append, PeerKey};
 use crate::log::effects::{EffectId, Leased};
 use crate::log::error::LogError;
+use crate::log::outbound::Referred;
 use crate::model::{LogId, MatchOp, Millis, TenantId};
 
 /// A write. Those without a reply are written behind.
@@ -20,6 +22,17 @@ pub(super) enum Request {
     },
     Complete(EffectId, String, Reply<()>),
     Retry(EffectId, String, u64, Reply<()>),
+    Bury {
+        id: EffectId,
+        lane: String,
+        tenant: TenantId,
+        reason: String,
+        reply: Reply<()>,
+    },
+    Replay(TenantId, EffectId, Reply<bool>),
+    Discard(TenantId, EffectId, Reply<bool>),
+    Refer(Bytes, Referred, u64, Reply<()>),
+    OptOut(u16, PeerKey, bool, Reply<()>),
     Spend([u8; 16], u64, Reply<bool>),
     /// Logs that had no liveness deadline and now have one of this term.
     Revive(Vec<LogId>, u64),

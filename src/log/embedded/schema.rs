@@ -7,10 +7,15 @@
 //! | `log` | log, 2^64-1 | its head, with the places of the newest |
 //! | `key` | day, hash of partition and key | the first answer |
 //! | `peer` | partition, peer | its log |
+//! | `opted` | partition, peer | |
 //! | `open` | tenant, log | until when |
 //! | `effect` | log, lane, sequence | the effect |
 //! | `lane` | log, lane | when its first effect is due |
 //! | `lane_due` | partition, due, log, lane | |
+//! | `dead` | tenant, partition, effect | the dead letter |
+//! | `dead_age` | tenant, partition, when, effect | |
+//! | `dead_due` | when, tenant, partition, effect | |
+//! | `dead_count` | tenant, partition | how many |
 //! | `timer` | log, name | due |
 //! | `timer_due` | partition, due, log, name | |
 //! | `alive` | log | its term, in milliseconds |
@@ -18,6 +23,8 @@
 //! | `departed` | when, tenant, log | its number |
 //! | `spent` | token | until when |
 //! | `spent_due` | until when, token | |
+//! | `reference` | key | until when, log, n |
+//! | `reference_due` | until when, key | |
 //! | `expiry` | hour, log | |
 //! | `meta` | name | |
 //!
@@ -62,8 +69,30 @@ macro_rules! tables {
 }
 
 tables!(
-    record, log, key, peer, open, effect, lane, lane_due, timer, timer_due, alive, matching, departed, spent,
-    spent_due, expiry, meta
+    record,
+    log,
+    key,
+    peer,
+    open,
+    effect,
+    lane,
+    lane_due,
+    timer,
+    timer_due,
+    alive,
+    matching,
+    departed,
+    spent,
+    spent_due,
+    expiry,
+    meta,
+    dead,
+    dead_age,
+    dead_due,
+    dead_count,
+    reference,
+    reference_due,
+    opted
 );
 
 /// One table, open for reading.

@@ -26,6 +26,8 @@ impl Group<'_> {
         let departed = now.0.saturating_sub(DEPARTED_MS).to_be_bytes();
         budget -= drain_below(&mut self.tables.departed, &departed, budget)?;
         budget -= self.sweep_spent(budget)?;
+        budget -= self.sweep_dead(budget)?;
+        budget -= self.sweep_references(budget)?;
         self.dirty |= budget < STEP;
         Ok(())
     }

@@ -70,7 +70,7 @@ impl Group<'_> {
 
     pub(super) fn complete(&mut self, id: EffectId, lane: &str) -> Result<(), Fault> {
         let partition = self.partition(id.log);
-        self.dirty |= lanes::complete(&mut self.tables, partition, id, lane, self.now)?;
+        self.dirty |= lanes::take(&mut self.tables, partition, id, lane, self.now)?.is_some();
         Ok(())
     }
 

@@ -36,6 +36,7 @@ pub async fn canary(log: &dyn Log) -> Result<(), LogError> {
                 snapshot: true,
             }],
             key: None,
+            guard: None,
             effects: Vec::new(),
             timers: Vec::new(),
             indexes: Vec::new(),

@@ -6,12 +6,14 @@
 
 mod canary;
 mod deadlines;
+mod dropped;
 mod fanout;
 mod partitions;
 mod tables;
 
 pub use canary::canary;
 pub(crate) use deadlines::Deadlines;
+pub(crate) use dropped::dropped;
 pub(crate) use fanout::{Fanout, Subscriptions};
 pub use partitions::check_partitions;
 pub(crate) use tables::{DEPARTED_MS, MatchTables};

@@ -19,12 +19,12 @@ pub(super) struct Lanes {
 type Lane = (LogId, String);
 
 #[derive(Debug)]
-struct Pending {
+pub(super) struct Pending {
     n: u64,
     place: u16,
     not_before: Millis,
-    attempts: u32,
-    payload: Bytes,
+    pub(super) attempts: u32,
+    pub(super) payload: Bytes,
 }
 
 impl Lanes {
@@ -69,16 +69,13 @@ impl Lanes {
         leased
     }
 
-    /// The appending node may be done with an effect that is not the first yet.
-    pub(super) fn complete(&mut self, id: EffectId, lane: String, now: Millis) {
+    /// Takes an effect out of its lane, whose next is due at once. The appending node may be done with one that is not the
+    /// first yet.
+    pub(super) fn take(&mut self, id: EffectId, lane: String, now: Millis) -> Option<Pending> {
         let lane = (id.log, lane);
-        let Some(pending) = self.pending.get_mut(&lane) else {
-            return;
-        };
-        let Some(at) = pending.iter().position(|effect| effect.is(id)) else {
-            return;
-        };
-        pending.remove(at);
+        let pending = self.pending.get_mut(&lane)?;
+        let at = pending.iter().position(|effect| effect.is(id))?;
+        let taken = pending.remove(at);
         match pending.front() {
             None => {
                 self.pending.remove(&lane);
@@ -89,6 +86,12 @@ impl Lanes {
             }
             Some(_) => {}
         }
+        taken
+    }
+
+    /// How many lanes have something in them.
+    pub(super) fn count(&self) -> u64 {
+        self.pending.len() as u64
     }
 
     pub(super) fn retry(&mut self, id: EffectId, lane: String, at: Millis) {

@@ -63,6 +63,18 @@ impl Logs {
         stored
     }
 
+    /// Keeps a log that is there at least until then.
+    pub(super) fn keep(&mut self, id: LogId, until: Millis, now: Millis) {
+        let Some(entry) = self.by_id.get_mut(&id).filter(|entry| entry.expires > now) else {
+            return;
+        };
+        if entry.expires < until {
+            self.expiry.remove(&(entry.expires, id));
+            entry.expires = until;
+            self.expiry.insert((until, id));
+        }
+    }
+
     fn sweep(&mut self, now: Millis) {
         for _ in 0..SWEEP {
             match self.expiry.first().copied() {

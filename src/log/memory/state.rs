@@ -1,17 +1,19 @@
 //! The whole state and the rules of an append. Pure: time is an argument.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::log::append::{
     Answer, Append, Basis, Index, NewEffect, NewRecord, PeerKey, StoredRecord, TimerChange,
 };
 use crate::log::local::{Deadlines, MatchTables};
 use crate::log::store::NodeId;
-use crate::model::{LogId, Millis, TenantId};
+use crate::model::{LogId, Millis, Spread, TenantId};
 
+use super::dead::DeadLetters;
 use super::keys::Keys;
 use super::lanes::Lanes;
 use super::logs::Logs;
+use super::references::References;
 
 /// Everything a store holds.
 #[derive(Debug)]
@@ -32,6 +34,19 @@ pub(super) struct Partition {
     pub(super) lanes: Lanes,
     pub(super) timers: Deadlines<(LogId, u16)>,
     pub(super) alive: Deadlines<LogId>,
+    pub(super) dead: DeadLetters,
+    pub(super) references: References,
+    pub(super) opted_out: HashSet<PeerKey>,
+}
+
+impl Partition {
+    pub(super) fn opt(&mut self, peer: PeerKey, out: bool) {
+        if out {
+            self.opted_out.insert(peer);
+        } else {
+            self.opted_out.remove(&peer);
+        }
+    }
 }
 
 /// Into which log, and with what before the records.
@@ -60,8 +75,20 @@ impl State {
     }
 
     pub(super) fn of(&mut self, log: LogId) -> &mut Partition {
-        let count = u16::try_from(self.partitions.len()).unwrap_or(u16::MAX);
-        self.partition(log.spread().partition(count))
+        self.spread(log.spread())
+    }
+
+    pub(super) fn spread(&mut self, spread: Spread) -> &mut Partition {
+        self.partition(spread.partition(self.count()))
+    }
+
+    /// Whether a partition is that of a log.
+    pub(super) fn is_of(&self, log: LogId, partition: u16) -> bool {
+        log.spread().partition(self.count()) == partition
+    }
+
+    fn count(&self) -> u16 {
+        u16::try_from(self.partitions.len()).unwrap_or(u16::MAX)
     }
 
     /// The whole append or nothing of it; with it, what watchers are to be told.
@@ -71,6 +98,11 @@ impl State {
             && let Some(answer) = self.of(append.log).keys.recall(key, now)
         {
             return nothing(answer);
+        }
+        if let Some(peer) = &append.guard
+            && self.of(append.log).opted_out.contains(peer)
+        {
+            return nothing(Answer::OptedOut);
         }
         match self.target(append, now) {
             Ok(target) => self.write(append, &target, now),
@@ -184,6 +216,8 @@ impl State {
                 self.of(log).alive.set(log, now.plus(*ttl_ms));
             }
             Index::NotAlive => self.of(log).alive.clear(&log),
+            Index::OptOut(peer) => self.of(log).opt(peer.clone(), true),
+            Index::OptIn(peer) => self.of(log).opt(peer.clone(), false),
         }
     }
 }

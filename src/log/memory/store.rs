@@ -30,7 +30,7 @@ const WATCH_CAPACITY: usize = 4_096;
 pub struct MemoryStore {
     state: Arc<Mutex<State>>,
     fanout: Fanout,
-    info: StoreInfo,
+    pub(super) info: StoreInfo,
     clock: Clock,
     watch_capacity: usize,
 }
@@ -82,20 +82,23 @@ impl MemoryStore {
     }
 
     /// Every call is one critical section that leaves the state whole.
-    fn with<T>(&self, act: impl FnOnce(&mut State, Millis) -> T) -> T {
+    pub(super) fn with<T>(&self, act: impl FnOnce(&mut State, Millis) -> T) -> T {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Millis(self.clock.wall_ms());
         act(&mut state, now)
     }
 }
 
-struct MemoryCore {
-    store: MemoryStore,
+pub(super) struct MemoryCore {
+    pub(super) store: MemoryStore,
     subscriptions: RefCell<Subscriptions>,
 }
 
 impl MemoryCore {
-    fn call<T: 'static>(&self, act: impl FnOnce(&mut State, Millis) -> T + 'static) -> LogFuture<'_, T> {
+    pub(super) fn call<T: 'static>(
+        &self,
+        act: impl FnOnce(&mut State, Millis) -> T + 'static,
+    ) -> LogFuture<'_, T> {
         async move { Ok(self.store.with(act)) }.boxed_local()
     }
 }
@@ -208,7 +211,7 @@ impl Log for MemoryCore {
     }
 
     fn complete_effect(&self, id: EffectId, lane: String) -> LogFuture<'_, ()> {
-        self.call(move |state, now| state.of(id.log).lanes.complete(id, lane, now))
+        self.call(move |state, now| drop(state.of(id.log).lanes.take(id, lane, now)))
     }
 
     fn retry_effect(&self, id: EffectId, lane: String, after_ms: u64) -> LogFuture<'_, ()> {

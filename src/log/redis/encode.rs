@@ -11,6 +11,10 @@ pub(super) const MAX_NUMBER: u64 = (1 << 53) - 1;
 /// About 30 years: a log that is never forgotten, in numbers Redis can add to its clock.
 const MAX_EXPIRE_MS: u64 = 1_000_000_000_000;
 
+/// Bits of the header's second byte.
+pub(super) const KEYED: u8 = 1;
+pub(super) const GUARDED: u8 = 2;
+
 /// Bits of a record's mark.
 pub(super) const BODY: u8 = 1;
 pub(super) const SNAPSHOT: u8 = 2;
@@ -18,7 +22,7 @@ pub(super) const SNAPSHOT: u8 = 2;
 /// The arguments after nonce and identity.
 pub(super) fn append(append: &Append) -> Vec<Value> {
     let mut args = Vec::with_capacity(
-        2 + 3 + 4 * append.effects.len() + 3 * append.records.len() + 2 * append.timers.len(),
+        2 + 4 + 4 * append.effects.len() + 3 * append.records.len() + 2 * append.timers.len(),
     );
     args.push(log(append.log));
     args.push(header(append));
@@ -26,6 +30,9 @@ pub(super) fn append(append: &Append) -> Vec<Value> {
         args.push(Value::Bytes(key.key.clone()));
         args.push(Value::Bytes(Bytes::copy_from_slice(&key.body_hash)));
         args.push(Value::Bytes(key.answer.clone()));
+    }
+    if let Some(peer) = &append.guard {
+        args.push(Value::Bytes(peer.0.clone()));
     }
     if let Basis::Peer {
         peer,
@@ -67,7 +74,9 @@ fn header(append: &Append) -> Value {
     };
     let mut header = BytesMut::with_capacity(33);
     header.put_u8(basis);
-    header.put_u8(append.key.is_some().into());
+    let keyed = if append.key.is_some() { KEYED } else { 0 };
+    let guarded = if append.guard.is_some() { GUARDED } else { 0 };
+    header.put_u8(keyed | guarded);
     header.put_u8(append.closes.into());
     header.put_u64(position.n);
     header.put_slice(&position.hash.0);
@@ -116,6 +125,8 @@ fn index(index: &Index) -> (&'static str, Value) {
         Index::Unpeer(peer) => ("U", Value::Bytes(peer.0.clone())),
         Index::Alive { ttl_ms } => ("A", duration(*ttl_ms)),
         Index::NotAlive => ("N", text(String::new())),
+        Index::OptOut(peer) => ("X", Value::Bytes(peer.0.clone())),
+        Index::OptIn(peer) => ("I", Value::Bytes(peer.0.clone())),
     }
 }
 

@@ -33,7 +33,7 @@ const MAX_SIGNALS: usize = 1_024;
 
 /// One core's handle: every call of the trait as a call of one function.
 pub(super) struct RedisCore {
-    info: StoreInfo,
+    pub(super) info: StoreInfo,
     link: Arc<Link>,
     subscriber: Arc<Subscriber>,
     recent: Arc<Recent>,
@@ -62,7 +62,7 @@ impl RedisCore {
         }
     }
 
-    async fn read(
+    pub(super) async fn read(
         &self,
         function: &'static str,
         partition: u16,
@@ -71,7 +71,7 @@ impl RedisCore {
         self.call(function, Access::Read, partition, args).await
     }
 
-    async fn write(
+    pub(super) async fn write(
         &self,
         function: &'static str,
         partition: u16,
@@ -95,7 +95,7 @@ impl RedisCore {
         self.link.call(call, || args.clone()).await
     }
 
-    fn of(&self, log: LogId) -> u16 {
+    pub(super) fn of(&self, log: LogId) -> u16 {
         self.link.number_of(log)
     }
 
@@ -116,7 +116,7 @@ impl RedisCore {
             encode::number(here),
             count(limit),
         ];
-        reply::page(self.read("nexus_1_read", self.of(log), args).await?)
+        reply::page(self.read("nexus_2_read", self.of(log), args).await?)
     }
 }
 
@@ -124,7 +124,8 @@ fn count(limit: usize) -> Value {
     encode::number(limit.min(MAX_BATCH) as u64)
 }
 
-fn lane(id: EffectId, lane: &str) -> Value {
+/// A lane of the log of an effect, as the functions name it.
+pub(super) fn lane(id: EffectId, lane: &str) -> Value {
     encode::text(format!("{}{lane}", id.log))
 }
 
@@ -137,7 +138,7 @@ impl Log for RedisCore {
         async move {
             append.check()?;
             let call = Call {
-                function: "nexus_1_append",
+                function: "nexus_2_append",
                 access: Access::Write,
                 partition: self.of(append.log),
             };
@@ -154,7 +155,7 @@ impl Log for RedisCore {
     fn tail(&self, log: LogId) -> LogFuture<'_, Option<Tail>> {
         async move {
             reply::tail(
-                self.read("nexus_1_tail", self.of(log), vec![encode::log(log)])
+                self.read("nexus_2_tail", self.of(log), vec![encode::log(log)])
                     .await?,
             )
         }
@@ -174,7 +175,7 @@ impl Log for RedisCore {
             check_batch(logs.len())?;
             let here = |log: &LogId| self.of(*log) == partition;
             let args = logs.iter().copied().filter(here).map(encode::log).collect();
-            let mut items = Items::of(self.read("nexus_1_tops", partition, args).await?, "tops")?;
+            let mut items = Items::of(self.read("nexus_2_tops", partition, args).await?, "tops")?;
             logs.iter()
                 .map(|log| {
                     if !here(log) {
@@ -193,7 +194,7 @@ impl Log for RedisCore {
             check_batch(numbers.len())?;
             let numbers = numbers.into_iter().map(encode::number);
             let args = std::iter::once(encode::log(log)).chain(numbers).collect();
-            self.write("nexus_1_erase", self.of(log), args).await.map(drop)
+            self.write("nexus_2_erase", self.of(log), args).await.map(drop)
         }
         .boxed_local()
     }
@@ -201,7 +202,7 @@ impl Log for RedisCore {
     fn trim(&self, log: LogId, below: u64) -> LogFuture<'_, ()> {
         async move {
             let args = vec![encode::log(log), encode::number(below)];
-            self.write("nexus_1_trim", self.of(log), args).await.map(drop)
+            self.write("nexus_2_trim", self.of(log), args).await.map(drop)
         }
         .boxed_local()
     }
@@ -209,7 +210,7 @@ impl Log for RedisCore {
     fn peer(&self, partition: u16, peer: PeerKey) -> LogFuture<'_, Option<LogId>> {
         async move {
             match self
-                .read("nexus_1_peer", partition, vec![Value::Bytes(peer.0)])
+                .read("nexus_2_peer", partition, vec![Value::Bytes(peer.0)])
                 .await?
             {
                 Resp3Frame::Null => Ok(None),
@@ -228,7 +229,7 @@ impl Log for RedisCore {
         async move {
             let counts = (0..self.info.partitions).map(|partition| async move {
                 let args = vec![encode::text(tenant.to_string())];
-                number(&self.read("nexus_1_open", partition, args).await?, "open")
+                number(&self.read("nexus_2_open", partition, args).await?, "open")
             });
             Ok(try_join_all(counts).await?.into_iter().sum())
         }
@@ -264,7 +265,7 @@ impl Log for RedisCore {
     fn lease_effects(&self, partition: u16, limit: usize, lease_ms: u64) -> LogFuture<'_, Vec<Leased>> {
         async move {
             let args = vec![count(limit), encode::duration(lease_ms)];
-            reply::leased(self.write("nexus_1_lease", partition, args).await?)
+            reply::leased(self.write("nexus_2_lease", partition, args).await?)
         }
         .boxed_local()
     }
@@ -272,7 +273,7 @@ impl Log for RedisCore {
     fn complete_effect(&self, id: EffectId, lane: String) -> LogFuture<'_, ()> {
         async move {
             let args = vec![self::lane(id, &lane), encode::effect(id.n, id.place)];
-            self.write("nexus_1_complete", self.of(id.log), args)
+            self.write("nexus_2_complete", self.of(id.log), args)
                 .await
                 .map(drop)
         }
@@ -286,13 +287,13 @@ impl Log for RedisCore {
                 encode::effect(id.n, id.place),
                 encode::duration(after_ms),
             ];
-            self.write("nexus_1_retry", self.of(id.log), args).await.map(drop)
+            self.write("nexus_2_retry", self.of(id.log), args).await.map(drop)
         }
         .boxed_local()
     }
 
     fn due_timers(&self, partition: u16, limit: usize) -> LogFuture<'_, Vec<DueTimer>> {
-        async move { reply::due(self.write("nexus_1_due", partition, vec![count(limit)]).await?) }
+        async move { reply::due(self.write("nexus_2_due", partition, vec![count(limit)]).await?) }
             .boxed_local()
     }
 
@@ -301,7 +302,7 @@ impl Log for RedisCore {
             let renewals = logs.chunks(MAX_BATCH).map(|logs| {
                 let logs = logs.iter().copied().map(encode::log);
                 let args = std::iter::once(encode::duration(ttl_ms)).chain(logs).collect();
-                self.write("nexus_1_renew", partition, args)
+                self.write("nexus_2_renew", partition, args)
             });
             try_join_all(renewals).await.map(drop)
         }
@@ -310,7 +311,7 @@ impl Log for RedisCore {
 
     fn lapsed(&self, partition: u16, limit: usize) -> LogFuture<'_, Vec<LogId>> {
         async move {
-            let frame = self.read("nexus_1_lapsed", partition, vec![count(limit)]).await?;
+            let frame = self.read("nexus_2_lapsed", partition, vec![count(limit)]).await?;
             let mut items = Items::of(frame, "lapsed")?;
             let mut logs = Vec::new();
             while !items.is_empty() {
@@ -327,7 +328,7 @@ impl Log for RedisCore {
                 reason: error.to_string(),
             })?;
             let args = vec![encode::text(tenant.to_string()), encode::text(op)];
-            reply::pair(self.write("nexus_1_match", self.of_tenant(tenant), args).await?)
+            reply::pair(self.write("nexus_2_match", self.of_tenant(tenant), args).await?)
         }
         .boxed_local()
     }
@@ -335,7 +336,7 @@ impl Log for RedisCore {
     fn best_pair(&self, tenant: TenantId) -> LogFuture<'_, MatchAnswer> {
         async move {
             let args = vec![encode::text(tenant.to_string())];
-            reply::pair(self.read("nexus_1_best", self.of_tenant(tenant), args).await?)
+            reply::pair(self.read("nexus_2_best", self.of_tenant(tenant), args).await?)
         }
         .boxed_local()
     }
@@ -352,7 +353,7 @@ impl Log for RedisCore {
                 encode::text(queue),
                 encode::log(session),
             ];
-            let frame = self.read("nexus_1_rank", self.of_tenant(tenant), args).await?;
+            let frame = self.read("nexus_2_rank", self.of_tenant(tenant), args).await?;
             if matches!(frame, Resp3Frame::Null) {
                 return Ok(None);
             }
@@ -372,7 +373,7 @@ impl Log for RedisCore {
                 encode::number(level.into()),
                 encode::duration(ttl_ms),
             ];
-            let mut items = Items::of(self.write("nexus_1_announce", 0, args).await?, "announce")?;
+            let mut items = Items::of(self.write("nexus_2_announce", 0, args).await?, "announce")?;
             let mut nodes = Vec::new();
             while !items.is_empty() {
                 let node = items.text()?.parse().map_err(|_| damaged("announce"))?;
@@ -391,7 +392,7 @@ impl Log for RedisCore {
                 Value::Bytes(Bytes::copy_from_slice(&token)),
                 encode::duration(ttl_ms.max(1)),
             ];
-            let frame = self.write("nexus_1_spend", partition, args).await?;
+            let frame = self.write("nexus_2_spend", partition, args).await?;
             Ok(number(&frame, "spend")? == 1)
         }
         .boxed_local()
@@ -402,7 +403,7 @@ impl Log for RedisCore {
     }
 }
 
-fn number(frame: &Resp3Frame, what: &'static str) -> Result<u64, LogError> {
+pub(super) fn number(frame: &Resp3Frame, what: &'static str) -> Result<u64, LogError> {
     match frame {
         Resp3Frame::Number { data, .. } => (*data).try_into().map_err(|_| damaged(what)),
         _ => Err(damaged(what)),

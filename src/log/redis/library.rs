@@ -11,14 +11,16 @@ use fred::types::{ClusterHash, CustomCommand, Value};
 use crate::log::error::LogError;
 
 /// The name of the library; every function's name begins with it and `_`.
-pub(super) const NAME: &str = "nexus_1";
+pub(super) const NAME: &str = "nexus_2";
 
 const SOURCE: &str = concat!(
-    "#!lua name=nexus_1\n",
+    "#!lua name=nexus_2\n",
     include_str!("lua/frame.lua"),
     include_str!("lua/append.lua"),
     include_str!("lua/read.lua"),
     include_str!("lua/effects.lua"),
+    include_str!("lua/dead.lua"),
+    include_str!("lua/outbound.lua"),
     include_str!("lua/matching.lua"),
     include_str!("lua/nodes.lua"),
 );

@@ -22,6 +22,7 @@ mod keys;
 mod library;
 mod link;
 mod options;
+mod outbound;
 mod publication;
 mod reply;
 mod ring;

@@ -10,7 +10,7 @@ use crate::log::append::{
 };
 use crate::model::{ChainHash, Digest, LogId, Millis, Position, TenantId};
 
-use super::encode::{BODY, SNAPSHOT};
+use super::encode::{BODY, GUARDED, KEYED, SNAPSHOT};
 
 /// Something a watcher is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,9 +41,10 @@ impl PartialEq for Written {
 impl Eq for Written {}
 
 impl Written {
-    /// An append that the store has answered.
+    /// An append that the store has answered. It has passed its guard: an opt-out that came after it does not undo it.
     pub(super) fn new(mut append: Append, log: LogId, before: Position, opened: bool) -> Self {
         append.log = log;
+        append.guard = None;
         if !opened {
             append.basis = Basis::Decided(before);
         }
@@ -121,12 +122,21 @@ fn written(log: LogId, mut rest: &[u8]) -> Option<Written> {
     let mut args = Args(rest);
     let mut header = args.next()?;
     let basis = header.try_get_u8().ok()?;
-    let (keyed, closes) = (header.try_get_u8().ok()? == 1, header.try_get_u8().ok()? == 1);
+    let (marks, closes) = (header.try_get_u8().ok()?, header.try_get_u8().ok()? == 1);
     // Where it was decided, or nothing; `before` says the same.
     take(&mut header, 16)?;
     let expire_ms = header.try_get_u64().ok()?;
     let [openings, opening_effects, records, effects, timers, indexes]: [u8; 6] = header.try_into().ok()?;
-    let key = if keyed { Some(args.key()?) } else { None };
+    let key = if marks & KEYED != 0 {
+        Some(args.key()?)
+    } else {
+        None
+    };
+    let guard = if marks & GUARDED != 0 {
+        Some(PeerKey(args.bytes()?))
+    } else {
+        None
+    };
     let basis = if basis == b'P' {
         Basis::Peer {
             peer: PeerKey(args.bytes()?),
@@ -141,6 +151,7 @@ fn written(log: LogId, mut rest: &[u8]) -> Option<Written> {
         basis,
         records: args.many(records, Args::record)?,
         key,
+        guard,
         effects: args.many(effects, Args::effect)?,
         timers: args.many(timers, Args::timer)?,
         indexes: args.many(indexes, Args::index)?,
@@ -224,6 +235,8 @@ impl<'a> Args<'a> {
             b"A" => Index::Alive {
                 ttl_ms: self.text()?.parse().ok()?,
             },
+            b"X" => Index::OptOut(PeerKey(self.bytes()?)),
+            b"I" => Index::OptIn(PeerKey(self.bytes()?)),
             b"N" => {
                 self.next()?;
                 Index::NotAlive
@@ -295,6 +308,8 @@ mod tests {
             Just(Index::Open(TenantId(Uuid::from_u128(7)))),
             Just(Index::Unpeer(PeerKey(Bytes::from_static(b"\0\xff")))),
             Just(Index::NotAlive),
+            Just(Index::OptOut(PeerKey(Bytes::from_static(b"who")))),
+            Just(Index::OptIn(PeerKey(Bytes::from_static(b"\xff")))),
             (0_u64..1 << 30).prop_map(|ttl_ms| Index::Alive { ttl_ms }),
         ];
         let key = prop::option::of(any::<[u8; 16]>().prop_map(|body_hash| Key {
@@ -302,13 +317,20 @@ mod tests {
             body_hash,
             answer: Bytes::from_static(b"answer"),
         }));
-        let rest = (timers, prop::collection::vec(index, 0..4), key, any::<bool>());
+        let guard = prop::option::of(Just(PeerKey(Bytes::from_static(b"guarded"))));
+        let rest = (
+            timers,
+            prop::collection::vec(index, 0..4),
+            (key, guard),
+            any::<bool>(),
+        );
         (basis, records(), effects(), rest).prop_map(
-            |(basis, records, effects, (timers, indexes, key, closes))| Append {
+            |(basis, records, effects, (timers, indexes, (key, guard), closes))| Append {
                 log: log(),
                 basis,
                 records,
                 key,
+                guard,
                 effects,
                 timers,
                 indexes,

@@ -35,7 +35,7 @@ impl Items {
     }
 
     /// As the client read it: a part of a larger buffer.
-    fn raw(&mut self) -> Result<Bytes, LogError> {
+    pub(super) fn raw(&mut self) -> Result<Bytes, LogError> {
         match self.items.next() {
             Some(Resp3Frame::BlobString { data, .. } | Resp3Frame::SimpleString { data, .. }) => Ok(data),
             _ => Err(damaged(self.what)),
@@ -43,7 +43,7 @@ impl Items {
     }
 
     /// A copy, so that a record kept for hours does not keep the buffer that it was read into.
-    fn copied(&mut self) -> Result<Bytes, LogError> {
+    pub(super) fn copied(&mut self) -> Result<Bytes, LogError> {
         Ok(Bytes::copy_from_slice(&self.raw()?))
     }
 
@@ -126,6 +126,7 @@ pub(super) fn answer(frame: Resp3Frame, log: LogId) -> Result<(Answer, Option<Po
             top: items.position()?,
         },
         "C" => Answer::Closed,
+        "O" => Answer::OptedOut,
         other => return Err(damaged(&format!("append of {log} answered {other}"))),
     };
     Ok((answer, None))
@@ -231,7 +232,7 @@ mod tests {
                 prop::collection::vec(any::<u8>(), 0..64),
                 prop::collection::vec(any::<u8>(), 8),
                 prop::collection::vec(any::<u8>(), 32),
-                "[AKXRC]".prop_map(String::into_bytes),
+                "[AKXRCO]".prop_map(String::into_bytes),
                 Just(b"01890000-0000-7000-8000-000000000000lane".to_vec()),
             ]
             .prop_map(|data| Resp3Frame::BlobString {

@@ -143,6 +143,7 @@ mod tests {
                 snapshot: false,
             }],
             key: None,
+            guard: None,
             effects: Vec::new(),
             timers: Vec::new(),
             indexes: Vec::new(),

@@ -94,7 +94,7 @@ async fn put_back(link: &Link, log: LogId, appends: Vec<Append>) -> Result<(), L
             }
             // Somebody else did, or has gone on from there.
             Answer::Repeat { .. } | Answer::Refused { .. } => {}
-            Answer::KeyReused | Answer::Closed => {
+            Answer::KeyReused | Answer::Closed | Answer::OptedOut => {
                 tracing::error!(%log, "redis lost appends that cannot be put back");
                 return Ok(());
             }
@@ -105,7 +105,7 @@ async fn put_back(link: &Link, log: LogId, appends: Vec<Append>) -> Result<(), L
 
 async fn written(link: &Link, append: Append) -> Result<Answer, LogError> {
     let call = Call {
-        function: "nexus_1_append",
+        function: "nexus_2_append",
         access: Access::Write,
         partition: link.number_of(append.log),
     };
@@ -116,7 +116,7 @@ async fn written(link: &Link, append: Append) -> Result<Answer, LogError> {
 
 async fn tops(link: &Link, partition: u16, logs: &[LogId]) -> Result<Vec<Position>, LogError> {
     let call = Call {
-        function: "nexus_1_tops",
+        function: "nexus_2_tops",
         access: Access::Read,
         partition,
     };

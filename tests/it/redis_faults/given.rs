@@ -57,6 +57,7 @@ pub(super) fn append(log: LogId, basis: Basis, text: &str) -> Append {
         basis,
         records: vec![record],
         key: None,
+        guard: None,
         effects: Vec::new(),
         timers: Vec::new(),
         indexes: Vec::new(),

@@ -84,6 +84,33 @@ fn what_redis_lost_goes_in_again_as_it_was() {
 }
 
 #[test]
+fn a_send_that_was_written_goes_in_again_whatever_its_peer_is_by_then() {
+    let mut server = RedisServer::start();
+    on_a_core(async {
+        let (log, watcher, id) = (node(&server).await, node(&server).await, session());
+        let (partition, peer) = (id.spread().partition(16), PeerKey("who".into()));
+        let mut watch = watcher.take_watch().unwrap();
+        written(&log, opening(id, "1")).await;
+        watcher.watch(id).await.unwrap();
+        log.set_opt_out(partition, peer.clone(), true).await.unwrap();
+        let older = history(&server);
+        log.set_opt_out(partition, peer.clone(), false).await.unwrap();
+        let mut send = admitted(id, "2");
+        send.guard = Some(peer.clone());
+        written(&log, send.clone()).await;
+        watch.events.recv().await.unwrap();
+        // Of the two only the one that watched is left.
+        drop(log);
+
+        roll_back(&mut server, &older);
+        recovered(&watcher).await;
+        has(&watcher, id, &["1", "2"]).await;
+        assert!(watcher.opted_out(partition, peer).await.unwrap());
+        assert_eq!(watcher.append(send).await.unwrap(), Answer::OptedOut);
+    });
+}
+
+#[test]
 fn a_node_that_only_watched_puts_back_what_a_dead_one_wrote() {
     let mut server = RedisServer::start();
     on_a_core(async {

@@ -1,8 +1,8 @@
 //! Data that is not ours, is gone, or is of another store.
 
 use nexus::log::redis::{RedisOptions, RedisStore};
-use nexus::log::{Index, LogError, PeerKey, SharedLog};
-use nexus::model::LogId;
+use nexus::log::{EffectId, Index, LogError, NewEffect, PeerKey, SharedLog};
+use nexus::model::{LogId, TenantId};
 
 use super::given::*;
 use crate::support::redis::RedisServer;
@@ -40,6 +40,45 @@ fn a_key_of_a_wrong_type_ends_an_append_before_it_writes() {
         );
         server.command(&["del", &peer_key]);
         written(&log, append).await;
+    });
+}
+
+#[test]
+fn a_key_of_a_wrong_type_ends_a_burial_and_a_replay_before_they_write() {
+    let server = RedisServer::start();
+    on_a_core(async {
+        let (log, id, tenant) = (node(&server).await, session(), TenantId(uuid::Uuid::new_v4()));
+        let here = id.spread().partition(16);
+        let mut append = opening(id, "1");
+        append.effects = vec![NewEffect {
+            place: 0,
+            lane: "l".to_owned(),
+            delay_ms: 0,
+            payload: "p".into(),
+        }];
+        written(&log, append).await;
+        let effect = EffectId {
+            log: id,
+            n: 1,
+            place: 0,
+        };
+        let bury = || log.bury_effect(effect, "l".to_owned(), tenant, "why".to_owned());
+        for kind in ["dead", "dead_ids", "dead_at"] {
+            let key = format!("{{p{here}}}:{kind}:{tenant}");
+            server.command(&["set", &key, "x"]);
+            let refused = bury().await.unwrap_err();
+            assert!(matches!(refused, LogError::Corrupt { .. }), "{kind}: {refused}");
+            assert_eq!(log.lane_backlog(here).await.unwrap(), 1, "it is where it was");
+            server.command(&["del", &key]);
+        }
+        bury().await.unwrap();
+        let lane = format!("{{p{here}}}:l:{id}:l");
+        server.command(&["set", &lane, "x"]);
+        let refused = log.replay_effect(here, tenant, effect).await.unwrap_err();
+        assert!(matches!(refused, LogError::Corrupt { .. }), "{refused}");
+        assert_eq!(log.dead_count(tenant).await.unwrap(), 1, "it is where it was");
+        server.command(&["del", &lane]);
+        assert!(log.replay_effect(here, tenant, effect).await.unwrap());
     });
 }
 
@@ -130,7 +169,7 @@ fn nodes_that_start_at_once_found_one_store() {
 fn a_library_with_another_text_is_refused() {
     let server = RedisServer::start();
     on_a_core(async {
-        let other = "#!lua name=nexus_1\nredis.register_function('nexus_1_append', function() return 1 end)";
+        let other = "#!lua name=nexus_2\nredis.register_function('nexus_2_append', function() return 1 end)";
         server.command(&["function", "load", other]);
         assert!(refusal(options(&server.url())).await.contains("another text"));
         RedisStore::migrate(&options(&server.url())).await.unwrap();

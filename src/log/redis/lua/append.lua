@@ -130,6 +130,8 @@ local INDEX_CHECK = {
   U = function(p, v) redis.call('GET', p .. 'peer:' .. v) end,
   A = function(p, v) redis.call('ZCARD', p .. 'alive') if not tonumber(v) then bad('liveness') end end,
   N = function(p) redis.call('ZCARD', p .. 'alive') end,
+  X = function(p) redis.call('SCARD', p .. 'out') end,
+  I = function(p) redis.call('SCARD', p .. 'out') end,
 }
 
 local INDEX_WRITE = {
@@ -151,6 +153,8 @@ local INDEX_WRITE = {
   end,
   A = function(p, v, log, w) redis.call('ZADD', p .. 'alive', w.now + tonumber(v), log) end,
   N = function(p, _, log) redis.call('ZREM', p .. 'alive', log) end,
+  X = function(p, v) redis.call('SADD', p .. 'out', v) end,
+  I = function(p, v) redis.call('SREM', p .. 'out', v) end,
 }
 
 -- Writes the records; returns the new top and the number of the last snapshot among them.
@@ -192,12 +196,12 @@ register('append', {}, function(keys, args)
   if #log ~= 36 or #args[4] ~= 33 then
     bad('header')
   end
-  local basis, keyed, closes, at_n, at_hash, expire, openings, opening_fx, count, fx, timer_count, index_count =
+  local basis, marks, closes, at_n, at_hash, expire, openings, opening_fx, count, fx, timer_count, index_count =
     struct.unpack('>c1BBI8c8I8BBBBBB', args[4])
   local i = 5
 
   local key, body_hash, answer, key_hash_expires
-  if keyed == 1 then
+  if marks % 2 == 1 then
     key, body_hash, answer = args[5], args[6], args[7]
     if not answer or #body_hash ~= 16 then
       bad('key')
@@ -208,6 +212,14 @@ register('append', {}, function(keys, args)
       return says(told)
     end
     i = 8
+  end
+
+  if marks >= 2 then
+    local guard = args[i] or bad('guard')
+    if redis.call('SISMEMBER', p .. 'out', guard) == 1 then
+      return says(is_ours(keys, args) and {'O'} or 'W')
+    end
+    i = i + 1
   end
 
   local peer

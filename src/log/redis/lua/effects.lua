@@ -7,6 +7,31 @@ local function lane_key(p, lane)
   return p .. 'l:' .. string.sub(lane, 1, 36) .. ':' .. string.sub(lane, 37)
 end
 
+-- Where an effect is in its lane, and its entry; it mostly is the first.
+local function find_effect(key, which)
+  local first = redis.call('LINDEX', key, 0)
+  if first and string.sub(first, 1, 10) == which then
+    return 1, first
+  end
+  for at, entry in ipairs(first and redis.call('LRANGE', key, 0, -1) or {}) do
+    if string.sub(entry, 1, 10) == which then
+      return at, entry
+    end
+  end
+end
+
+-- Takes an entry out of its lane, whose next is due at once.
+local function leave_lane(p, lane, at, entry, now)
+  local key = lane_key(p, lane)
+  redis.call('LREM', key, 1, entry)
+  local next_up = redis.call('LINDEX', key, 0)
+  if not next_up then
+    redis.call('ZREM', p .. 'fx', lane)
+  elseif at == 1 then
+    redis.call('ZADD', p .. 'fx', math.max(now, (struct.unpack('>I8', string.sub(next_up, 11, 18)))), lane)
+  end
+end
+
 -- args: how many, lease in milliseconds. Two values a lane: the lane, its first entry.
 define('lease', {}, function(p, args)
   local now, out = now_ms(), {}
@@ -29,21 +54,13 @@ end)
 
 -- args: lane, number and place as an entry begins. The appending node may be done with one that is not the first yet.
 define('complete', {}, function(p, args)
-  local lane, which = args[3], args[4]
-  local key = lane_key(p, lane)
-  for at, entry in ipairs(redis.call('LRANGE', key, 0, -1)) do
-    if string.sub(entry, 1, 10) == which then
-      redis.call('LREM', key, 1, entry)
-      local next_up = redis.call('LINDEX', key, 0)
-      if not next_up then
-        redis.call('ZREM', p .. 'fx', lane)
-      elseif at == 1 then
-        redis.call('ZADD', p .. 'fx', math.max(now_ms(), (struct.unpack('>I8', string.sub(next_up, 11, 18)))), lane)
-      end
-      return 1
-    end
+  local at, entry = find_effect(lane_key(p, args[3]), args[4])
+  if not entry then
+    return 0
   end
-  return 0
+  redis.call('ZCARD', p .. 'fx')
+  leave_lane(p, args[3], at, entry, now_ms())
+  return 1
 end)
 
 -- args: lane, number and place as an entry begins, wait in milliseconds.
@@ -82,4 +99,9 @@ end)
 -- args: how many.
 define('lapsed', {'no-writes'}, function(p, args)
   return redis.call('ZRANGEBYSCORE', p .. 'alive', '-inf', now_ms(), 'LIMIT', 0, args[3])
+end)
+
+-- How many lanes have something in them.
+define('backlog', {'no-writes'}, function(p)
+  return redis.call('ZCARD', p .. 'fx')
 end)

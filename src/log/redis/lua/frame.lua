@@ -21,7 +21,7 @@ local function is_ours(keys, args)
 end
 
 local function register(name, flags, callback)
-  redis.register_function{function_name = 'nexus_1_' .. name, flags = flags, callback = callback}
+  redis.register_function{function_name = 'nexus_2_' .. name, flags = flags, callback = callback}
 end
 
 local function define(name, flags, act)

@@ -69,6 +69,7 @@ pub(crate) fn append(log: LogId, basis: Basis, records: Vec<NewRecord>) -> Appen
         basis,
         records,
         key: None,
+        guard: None,
         effects: Vec::new(),
         timers: Vec::new(),
         indexes: Vec::new(),

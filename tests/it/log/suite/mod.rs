@@ -7,12 +7,14 @@
 pub(crate) mod appends;
 pub(crate) mod bounds;
 pub(crate) mod cluster;
+pub(crate) mod dead;
 pub(crate) mod effects;
 pub(crate) mod expiry;
 pub(crate) mod given;
 pub(crate) mod keys;
 pub(crate) mod liveness;
 pub(crate) mod matching;
+pub(crate) mod outbound;
 pub(crate) mod pages;
 pub(crate) mod peers;
 pub(crate) mod timers;
@@ -100,6 +102,32 @@ macro_rules! conformance {
             effects::a_lease_takes_no_more_than_its_limit,
             effects::two_that_lease_at_once_share_no_effect,
             effects::a_refused_append_causes_no_effect,
+            dead::a_buried_effect_leaves_its_lane_and_is_a_dead_letter,
+            dead::buried_twice_is_buried_once,
+            dead::what_is_done_cannot_be_buried_and_what_is_buried_is_not_done,
+            dead::an_effect_behind_others_can_be_buried,
+            dead::a_replayed_effect_is_last_in_its_lane_and_begins_anew,
+            dead::an_effect_replayed_into_an_empty_lane_is_due_at_once,
+            dead::a_discarded_dead_letter_is_gone,
+            dead::a_dead_letter_is_its_tenants_in_its_partition,
+            dead::dead_letters_come_page_by_page_in_the_order_of_their_ids,
+            dead::the_log_of_a_dead_letter_outlives_its_term,
+            dead::beyond_a_partitions_share_the_oldest_dead_letters_go,
+            dead::an_effect_that_many_move_at_once_is_in_one_place,
+            dead::of_many_replays_at_once_one_does,
+            dead::a_burial_with_too_many_words_is_refused,
+            dead::the_backlog_counts_lanes,
+            outbound::a_reference_finds_its_record,
+            outbound::a_reference_ends_with_its_term,
+            outbound::a_reference_of_any_bytes_within_bounds_is_taken,
+            outbound::an_append_opts_a_peer_out_and_in,
+            outbound::a_refused_append_opts_nobody_out,
+            outbound::a_peer_opts_out_with_the_message_that_opens_its_session,
+            outbound::a_peer_is_opted_out_without_a_record,
+            outbound::an_opt_out_does_not_end_with_its_log,
+            outbound::nothing_is_written_to_a_peer_that_is_opted_out,
+            outbound::a_repeat_is_told_its_answer_after_the_peer_opted_out,
+            outbound::after_a_stop_is_answered_no_send_is,
             timers::a_timer_is_due_when_its_time_has_come,
             timers::a_timer_moves_and_clears,
             timers::the_most_overdue_comes_first,
@@ -156,6 +184,8 @@ macro_rules! conformance_days {
     ($start:path) => {
         conformance!(@each $start;
             keys::a_key_is_forgotten_after_its_horizon,
+            dead::a_dead_letter_is_forgotten_after_thirty_days,
+            outbound::a_reference_is_kept_seven_days_at_most,
             matching::the_mean_interval_is_that_of_the_last_quarter_hour,
         );
     };
