@@ -3,6 +3,7 @@
 //! One thread a core runs the message path (`serving`); this thread runs provisioning, certificates and the drain; health and
 //! metrics have a thread of their own, so that they answer when the cores are busy.
 
+mod doors;
 mod limits;
 mod serving;
 mod stores;
@@ -12,7 +13,6 @@ mod tokens;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use futures_util::FutureExt as _;
@@ -26,8 +26,6 @@ use crate::config::{Config, StoreMode};
 use crate::log::NodeId;
 use crate::log::redis::RedisStore;
 use crate::model::Millis;
-use crate::net::tls::{CertificateFiles, Certificates, TicketKeys, Tls, development_certificate};
-use crate::net::{Balance, Gate, Seat, ServeLimits};
 use crate::provisioning::declare::{self, DEVELOPMENT, Development};
 use crate::provisioning::{Act, Provisioning, Settings};
 use crate::runtime::clock::Clock;
@@ -36,14 +34,9 @@ use crate::runtime::{Drain, DrainPlan, Readiness};
 use crate::shard::Links;
 use crate::telemetry::{Logs, Metrics};
 
-use self::serving::{Door, Parts};
+use self::doors::Doors;
+use self::serving::Parts;
 use self::stores::LogStore;
-
-/// How often certificates are looked at; container platforms change them by moving a link.
-const CERTIFICATES_EVERY: Duration = Duration::from_secs(30);
-
-/// Connections on their way from a crowded core to another.
-const HANDED_OVER: usize = 1_024;
 
 /// What `serve` takes besides settings.
 #[derive(Default)]
@@ -99,7 +92,6 @@ async fn serve_on(config: Arc<Config>, options: ServeOptions) -> Result<()> {
     let development = development(&config, &provisioning, now).await?;
     provisioned.release();
 
-    let certificates = certificates(&config)?;
     let tickets = tickets::provisioned(provisioning.snapshots(), &clock)?;
     tokio::spawn(tickets::follow(
         Arc::clone(&tickets),
@@ -120,34 +112,16 @@ async fn serve_on(config: Arc<Config>, options: ServeOptions) -> Result<()> {
         widget_settings: development
             .as_ref()
             .map(|it| ux::widget::settings(&it.api_key, &it.endpoint)),
-        echo: options
-            .conformance_echo
-            .map(|addr| door(&config, addr, None, 0).0),
+        echo: options.conformance_echo.map(|addr| doors::echo(&config, addr)),
         drain: drain.token(),
         opened,
         clock,
         config: Arc::clone(&config),
     };
-    let (secure, mut secure_seats) = door(
-        &config,
-        config.listen.public.address,
-        Some(tls(&certificates, &tickets)?),
-        cores,
-    );
-    let mut plain = config
-        .listen
-        .public
-        .plain_address
-        .map(|addr| door(&config, addr, None, cores));
+    let mut doors = Doors::new(&config, &tickets, cores)?;
+    let certificates = doors.certificates();
     let works = mailrooms.into_iter().map(|mailroom| {
-        let mut doors: Vec<(Door, Seat)> = secure_seats
-            .next()
-            .map(|seat| (secure.clone(), seat))
-            .into_iter()
-            .collect();
-        if let Some((plain, seats)) = &mut plain {
-            doors.extend(seats.next().map(|seat| (plain.clone(), seat)));
-        }
+        let doors = doors.seats();
         let (parts, latch) = (parts.clone(), readiness.latch("log"));
         let (tally, lag) = (metrics.core(), metrics.lag());
         move |core: CoreId| -> LocalBoxFuture<'static, CoreResult> {
@@ -158,7 +132,7 @@ async fn serve_on(config: Arc<Config>, options: ServeOptions) -> Result<()> {
     starting.release();
     drop(parts);
 
-    tokio::spawn(watch_certificates(Arc::clone(&certificates)));
+    tokio::spawn(certificates.clone().watch());
     let mut orders = options.orders;
     loop {
         tokio::select! {
@@ -173,7 +147,7 @@ async fn serve_on(config: Arc<Config>, options: ServeOptions) -> Result<()> {
             }
             order = next_order(&mut orders) => match order {
                 Some(Order::Reload(config)) => {
-                    reload(&certificates);
+                    certificates.reload();
                     tokens::reload(&access, &config.auth);
                 }
                 Some(Order::Drain) | None => break,
@@ -228,69 +202,6 @@ async fn apply(provisioning: &Provisioning, text: &str, now: Millis) -> Result<d
     Ok(declare::apply(provisioning.directory(), text, &act).await?)
 }
 
-fn certificates(config: &Config) -> Result<Arc<Certificates>> {
-    let public = &config.listen.public;
-    let files = match (&public.certificate_file, &public.key_file) {
-        (Some(chain), Some(key)) => CertificateFiles {
-            chain: chain.clone(),
-            key: key.clone(),
-        },
-        _ => development_certificate(&config.store.data_dir).context("make the development certificate")?,
-    };
-    Ok(Arc::new(Certificates::load(files)?))
-}
-
-fn tls(certificates: &Arc<Certificates>, tickets: &Arc<TicketKeys>) -> Result<Tls> {
-    Ok(Tls::new(Arc::clone(certificates), Arc::clone(tickets), None)?)
-}
-
-/// An address, and a seat at it for each core.
-fn door(
-    config: &Config,
-    addr: SocketAddr,
-    tls: Option<Tls>,
-    cores: usize,
-) -> (Door, std::vec::IntoIter<Seat>) {
-    let limits = ServeLimits::new(&config.limits, &config.listen.public.proxies, open_files());
-    let seats = Balance::seats(u16::try_from(cores).unwrap_or(u16::MAX), HANDED_OVER).into_iter();
-    (
-        Door {
-            addr,
-            gate: Gate::new(&limits.listener),
-            limits,
-            tls,
-        },
-        seats,
-    )
-}
-
-fn open_files() -> u64 {
-    rustix::process::getrlimit(rustix::process::Resource::Nofile)
-        .current
-        .unwrap_or(1 << 20)
-}
-
-async fn watch_certificates(certificates: Arc<Certificates>) {
-    let mut every = tokio::time::interval(CERTIFICATES_EVERY);
-    loop {
-        every.tick().await;
-        match certificates.reload_if_changed() {
-            Ok(true) => tracing::info!("certificate changed: new connections get the new one"),
-            Ok(false) => {}
-            Err(error) => {
-                tracing::error!(%error, "the changed certificate cannot be used; the old one stays")
-            }
-        }
-    }
-}
-
-fn reload(certificates: &Certificates) {
-    match certificates.reload() {
-        Ok(()) => tracing::info!("certificate read again"),
-        Err(error) => tracing::error!(%error, "the certificate cannot be used; the old one stays"),
-    }
-}
-
 /// Tells a developer where everything is.
 fn greet(config: &Config, development: Option<&Development>) {
     let public = &config.listen.public;
@@ -298,6 +209,9 @@ fn greet(config: &Config, development: Option<&Development>) {
     if let Some(plain) = public.plain_address {
         tracing::info!(listener = "public", address = %plain, tls = false, "listening");
     }
+    let internal = &config.listen.internal;
+    let (tls, url) = (internal.certificate_file.is_some(), internal.url.as_deref());
+    tracing::info!(listener = "internal", address = %internal.address, tls, url, "listening");
     let (Some(development), Some(plain)) = (development, public.plain_address) else {
         return;
     };

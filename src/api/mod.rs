@@ -2,7 +2,9 @@
 
 pub mod auth;
 pub mod documents;
+pub mod front;
 pub mod health;
+pub mod internal;
 pub mod pages;
 pub mod provisioning;
 pub mod public;

@@ -1,6 +1,5 @@
 //! What runs on one core: its log, its part of the shard table, its listeners.
 
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,19 +9,21 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
+use crate::api::front::Front;
+use crate::api::internal::Internal;
 use crate::api::provisioning::ProvisioningApi;
-use crate::api::public::{Public, PublicParts};
+use crate::api::public::Public;
 use crate::config::Config;
 use crate::egress::Dispatcher;
+use crate::ingress::designer::Designer;
 use crate::ingress::widgets::{WidgetOptions, Widgets};
 use crate::ingress::workspace::{Workspace, WorkspaceParts};
 use crate::log::media::{DirectoryMedia, SharedMedia};
 use crate::log::{Durability, NodeId, SharedLog, StoreInfo};
 use crate::net::echo::Echo;
 use crate::net::http::Service;
-use crate::net::tls::Tls;
 use crate::net::websocket::SocketLimits;
-use crate::net::{Gate, Listener, Scratch, Seat, ServeLimits, Server};
+use crate::net::{Listener, Scratch, Seat, Server};
 use crate::provisioning::access::Access;
 use crate::provisioning::{Directory, Snapshots};
 use crate::routing::{BuiltinRouter, sweep, tell_positions};
@@ -33,6 +34,7 @@ use crate::runtime::{KeyedLimit, Latch};
 use crate::shard::{Links, Mailroom, Neighbours, ShardOptions, Shards};
 use crate::telemetry::{CoreTally, Lag, watch_lag};
 
+use super::doors::{Behind, Door};
 use super::limits;
 use super::stores::LogStore;
 
@@ -60,15 +62,6 @@ pub(super) struct Parts {
     pub(super) echo: Option<Door>,
     pub(super) drain: DrainToken,
     pub(super) opened: mpsc::Sender<StoreInfo>,
-}
-
-/// An address with what guards it.
-#[derive(Clone)]
-pub(super) struct Door {
-    pub(super) addr: SocketAddr,
-    pub(super) limits: ServeLimits,
-    pub(super) gate: Gate,
-    pub(super) tls: Option<Tls>,
 }
 
 /// Runs one core until the drain stops it.
@@ -109,7 +102,7 @@ pub(super) async fn run(
         parts.snapshots.clone(),
         POSITIONS_EVERY,
     ));
-    let service = Rc::new(public(&parts, &shards, tally)?);
+    let (public, internal) = services(&parts, &shards, tally)?;
     let scratch = Scratch::new();
     let mut drain = parts.drain.clone();
     let open = |door: &Door, service: Rc<dyn Service>, seat: Option<Seat>| -> anyhow::Result<()> {
@@ -128,7 +121,11 @@ pub(super) async fn run(
         Ok(())
     };
     for (door, seat) in doors {
-        open(&door, Rc::clone(&service) as Rc<dyn Service>, Some(seat))?;
+        let service: Rc<dyn Service> = match door.behind {
+            Behind::Internal => Rc::clone(&internal) as Rc<dyn Service>,
+            Behind::Public | Behind::Echo => Rc::clone(&public) as Rc<dyn Service>,
+        };
+        open(&door, service, Some(seat))?;
     }
     if let (0, Some(door)) = (core.index(), &parts.echo) {
         let config = &parts.config;
@@ -153,8 +150,8 @@ pub(super) async fn run(
     Ok(())
 }
 
-/// Everything the public listeners of one core serve.
-fn public(parts: &Parts, shards: &Shards, tally: CoreTally) -> anyhow::Result<Public> {
+/// Everything the listeners of one core serve.
+fn services(parts: &Parts, shards: &Shards, tally: CoreTally) -> anyhow::Result<(Rc<Public>, Rc<Internal>)> {
     let config = &parts.config;
     let directory = config
         .media
@@ -190,17 +187,31 @@ fn public(parts: &Parts, shards: &Shards, tally: CoreTally) -> anyhow::Result<Pu
         config.limits.json.body.len(),
     );
     let rates = &config.limits.rates;
-    Ok(Public::new(PublicParts {
+    let front = Rc::new(Front::new(
+        Arc::clone(&parts.access),
+        parts.snapshots.clone(),
+        KeyedLimit::new(rates.refused.into(), rates.remembered),
+        parts.clock.clone(),
+        tally,
+    ));
+    let designer = Designer::new(
+        shards.clone(),
+        parts.snapshots.clone(),
+        config.limits.json.body.len(),
+    );
+    let internal = Internal {
+        front: Rc::clone(&front),
+        designer,
+        provisioning: provisioning.clone(),
+    };
+    let public = Public {
+        front,
         widgets,
         workspace,
         provisioning,
-        access: Arc::clone(&parts.access),
-        snapshots: parts.snapshots.clone(),
-        refused: KeyedLimit::new(rates.refused.into(), rates.remembered),
-        clock: parts.clock.clone(),
         widget_settings: parts.widget_settings.clone(),
-        tally,
-    }))
+    };
+    Ok((Rc::new(public), Rc::new(internal)))
 }
 
 /// Keeps the core's readiness true to its log: a canary takes the way of a real append. Never returns.

@@ -54,6 +54,8 @@ section! {
     pub struct InternalListener {
         /// Where; plain unless a certificate is given.
         pub address: SocketAddr = loopback(8081),
+        /// The base of URLs told to the Tenant Service (`urlFromEsv`), without a slash at the end; absent takes the `Host`.
+        pub url: Option<String> = None,
         /// Certificate chain, PEM.
         pub certificate_file: Option<PathBuf> = None,
         /// Private key of the certificate, PEM.

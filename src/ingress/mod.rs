@@ -4,5 +4,8 @@
 //! caller only what is safe. Handlers do not know each other.
 
 pub mod answer;
+pub mod designer;
+pub mod fields;
+pub mod outcome;
 pub mod widgets;
 pub mod workspace;

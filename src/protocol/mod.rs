@@ -10,6 +10,7 @@ pub mod channel;
 pub mod client_token;
 pub mod entry;
 pub mod envelope;
+pub mod expression;
 pub mod file;
 pub mod sealed;
 pub mod widget;

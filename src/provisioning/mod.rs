@@ -8,6 +8,7 @@
 //! - [`Directory`]: what administrators do; seals secrets, writes audit entries, publishes at once.
 //! - [`declare`]: a declarative file applied idempotently; the development tenant is one.
 //! - [`access`]: who a presented key or token stands for, and what they may do.
+//! - [`masking`]: the patterns of a tenant applied to a text.
 //! - [`secret`]: the master key, data keys, signing keys, digests.
 //!
 //! # What it leaves to others
@@ -22,6 +23,7 @@
 
 pub mod access;
 pub mod declare;
+pub mod masking;
 pub mod objects;
 pub mod secret;
 

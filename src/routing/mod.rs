@@ -8,8 +8,10 @@ mod builtin;
 mod links;
 mod positions;
 mod profile;
+mod target;
 
 pub use builtin::{BuiltinRouter, sweep};
 pub use links::links;
 pub use positions::tell_positions;
-pub use profile::{desk_profile, display_name, place};
+pub use profile::{desk_profile, display_name, place, priority};
+pub use target::{RouteTarget, route};

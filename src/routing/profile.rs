@@ -17,7 +17,7 @@ pub fn desk_profile(snapshot: &Snapshot, tenant: TenantId, login: &AgentId) -> O
             .map(|(media, places)| (*media, u16::from(*places)))
             .collect(),
         skills: abilities(agent),
-        queues: queues(snapshot, tenant, agent),
+        queues: queues_of(snapshot, tenant, agent),
         supervisor: agent.is(AgentRole::Supervisor),
     })
 }
@@ -28,11 +28,16 @@ pub fn place(snapshot: &Snapshot, tenant: TenantId, queue: &str) -> Option<Place
     let queue = &snapshot.queue(tenant, queue)?.value;
     queue.enabled.then(|| Place {
         queue: queue.name.clone(),
-        // Provisioned priorities may be negative; the tables count from zero.
-        priority: queue.priority.saturating_add(1 << 16).max(0).unsigned_abs(),
+        priority: priority(queue.priority),
         skills: needs(queue),
         offer_ms: u64::from(queue.offer_timeout_sec) * 1_000,
     })
+}
+
+/// A priority as the matching tables know it. Those that people give may be negative; the tables count from zero.
+#[must_use]
+pub fn priority(given: i32) -> u32 {
+    given.saturating_add(1 << 16).max(0).unsigned_abs()
 }
 
 /// What customers and colleagues read.
@@ -52,7 +57,18 @@ fn abilities(agent: &Agent) -> Vec<String> {
         .skills
         .iter()
         .flat_map(|(skill, level)| (1..=*level).map(move |level| ability(skill, level)));
-    levels.collect()
+    let groups = agent.groups.iter().map(|group| group_ability(group));
+    levels.chain(groups).chain([own_ability(&agent.login)]).collect()
+}
+
+/// Only this agent has it. No skill is named so: a skill ends in a level.
+pub(super) fn own_ability(login: &str) -> String {
+    format!("agent={login}")
+}
+
+/// Only the agents of this group have it.
+pub(super) fn group_ability(group: &str) -> String {
+    format!("group={group}")
 }
 
 fn needs(queue: &Queue) -> Vec<String> {
@@ -63,12 +79,12 @@ fn needs(queue: &Queue) -> Vec<String> {
         .collect()
 }
 
-fn ability(skill: &str, level: u8) -> String {
+pub(super) fn ability(skill: &str, level: u8) -> String {
     format!("{skill}:{level}")
 }
 
 /// The queues an agent names, or every queue whose skills they have.
-fn queues(snapshot: &Snapshot, tenant: TenantId, agent: &Agent) -> Vec<String> {
+pub(super) fn queues_of(snapshot: &Snapshot, tenant: TenantId, agent: &Agent) -> Vec<String> {
     if !agent.queues.is_empty() {
         return agent.queues.clone();
     }

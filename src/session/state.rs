@@ -195,6 +195,12 @@ impl Session {
         &self.phase
     }
 
+    /// Where it waited last, and waits again when the customer wakes it.
+    #[must_use]
+    pub const fn home(&self) -> Option<&Place> {
+        self.home.as_ref()
+    }
+
     /// The present offer.
     #[must_use]
     pub const fn offer(&self) -> Option<&Offer> {

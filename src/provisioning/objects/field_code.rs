@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Kind, Object, Problems};
+use crate::protocol::expression::{BadExpression, Expression};
 use crate::provisioning::snapshot::{Shelf, Shelves};
 
 /// A placeholder: `{name}` in a text stands for what `expression` gives, such as `contact.FirstName`.
@@ -27,6 +28,9 @@ impl Object for FieldCode {
     fn validate(&self, problems: &mut Problems) {
         problems.name("name", &self.name);
         problems.required("expression", &self.expression, 1024);
+        if Expression::parse(&self.expression).is_err() {
+            problems.bad("expression", BadExpression.to_string());
+        }
         problems.bounded("description", &self.description, 1024);
     }
 
