@@ -10,6 +10,7 @@
 mod chaos;
 mod journey;
 mod log;
+mod net_client;
 mod net_http;
 mod net_server;
 mod net_tls;

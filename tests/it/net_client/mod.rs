@@ -1,0 +1,9 @@
+//! The outbound client against real sockets: peers that are well, slow, broken, hostile, and certificates of all kinds.
+
+mod answers;
+mod bad_peers;
+mod certificates;
+mod guard;
+mod issued;
+mod peer;
+mod pool;
