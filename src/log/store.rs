@@ -157,6 +157,10 @@ pub trait Log: Outbound {
     /// The effect is done; the next in its lane is due at once. Done twice is done.
     fn complete_effect(&self, id: EffectId, lane: String) -> LogFuture<'_, ()>;
 
+    /// Leases one effect to the node that wrote it, before anybody else has: `true` if it is the first of its lane and was
+    /// never leased. What stands behind another waits for it.
+    fn claim_effect(&self, id: EffectId, lane: String, lease_ms: u64) -> LogFuture<'_, bool>;
+
     /// The effect failed: its lane waits this long.
     fn retry_effect(&self, id: EffectId, lane: String, after_ms: u64) -> LogFuture<'_, ()>;
 

@@ -191,7 +191,7 @@ impl CoreTable {
             .map(|(place, effect)| NewEffect {
                 place,
                 lane: effect.lane(),
-                delay_ms: self.options.grace_of(effect),
+                delay_ms: self.options.grace_ms(),
                 payload: encode_effect(effect),
             })
             .collect()

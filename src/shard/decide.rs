@@ -179,7 +179,7 @@ impl<M: Machine> Draft<M> {
             .map(|(place, effect)| NewEffect {
                 place,
                 lane: effect.lane(),
-                delay_ms: options.grace_of(effect),
+                delay_ms: options.grace_ms(),
                 payload: encode_effect(effect),
             })
             .collect();

@@ -14,7 +14,7 @@ use super::handle::Shards;
 pub struct Delivery {
     /// Its id over all attempts.
     pub id: EffectId,
-    /// Attempts before this one that are known of.
+    /// Which attempt this is, the first being 1; one that a crash cut off counts.
     pub attempt: u32,
     /// Whose session.
     pub tenant: TenantId,

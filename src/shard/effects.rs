@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::log::{EffectId, LogError};
-use crate::model::{Crossing, Effect, LogId, LogKind};
+use crate::model::{Crossing, Effect, LogId, LogKind, TenantId};
 use crate::session::{Desk, DeskInput, Session, SessionInput};
 
 use super::ask::Answered;
@@ -63,7 +63,7 @@ impl CoreTable {
                 next
             };
             let Some((id, effect)) = next else { return };
-            match self.attempt(id, 0, lane.clone(), effect).await {
+            match self.attempt_first(id, lane.clone(), effect).await {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(error) => {
@@ -76,6 +76,24 @@ impl CoreTable {
         slot.inner.borrow_mut().lanes.remove(&lane);
     }
 
+    /// The first attempt, by the node that wrote the effect. Somebody outside is told only what stands first in its lane and
+    /// nobody else has taken on: the order there is the store's to keep, since no receiver can put it right.
+    async fn attempt_first(
+        self: &Rc<Self>,
+        id: EffectId,
+        lane: String,
+        effect: Effect,
+    ) -> Result<bool, LogError> {
+        if !matches!(effect, Effect::Deliver { .. }) {
+            return self.attempt(id, 0, lane, effect).await;
+        }
+        let lease_ms = self.options.lease_ms();
+        if !self.log.claim_effect(id, lane.clone(), lease_ms).await? {
+            return Ok(false);
+        }
+        self.attempt(id, 1, lane, effect).await
+    }
+
     /// Makes one attempt at an effect and tells the store how it ended. `true`: it is out of its lane.
     pub(super) async fn attempt(
         self: &Rc<Self>,
@@ -84,6 +102,11 @@ impl CoreTable {
         lane: String,
         effect: Effect,
     ) -> Result<bool, LogError> {
+        // Only what concerns somebody outside can be given up, and that names its tenant.
+        let tenant = match &effect {
+            Effect::Deliver { tenant, .. } => *tenant,
+            _ => TenantId(uuid::Uuid::nil()),
+        };
         match self.effect(id, attempt, effect).await? {
             Verdict::Done => self.log.complete_effect(id, lane).await?,
             Verdict::Later(after) => {
@@ -94,7 +117,8 @@ impl CoreTable {
             Verdict::Dead(reason) => {
                 tracing::warn!(effect = %id, reason, "effect given up");
                 metrics::counter!("nexus_effects_dead_total").increment(1);
-                self.log.complete_effect(id, lane).await?;
+                let reason = reason.chars().take(100).collect();
+                self.log.bury_effect(id, lane, tenant, reason).await?;
             }
         }
         Ok(true)

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use crate::model::Effect;
-
 /// Bounds and deadlines; the defaults are the design's.
 #[derive(Debug, Clone)]
 pub struct ShardOptions {
@@ -56,13 +54,13 @@ impl Default for ShardOptions {
 }
 
 impl ShardOptions {
-    /// How long an effect is left to the node that wrote it, in milliseconds: an attempt outside may take its time, and a
-    /// second one beside it would reach its receiver twice.
-    pub(super) fn grace_of(&self, effect: &Effect) -> u64 {
-        let grace = match effect {
-            Effect::Cross { .. } | Effect::Match { .. } | Effect::Heard => self.effect_grace,
-            Effect::Deliver { .. } => self.effect_grace + self.attempt,
-        };
-        u64::try_from(grace.as_millis()).unwrap_or(u64::MAX)
+    /// How long an effect is left to the node that wrote it, in milliseconds.
+    pub(super) fn grace_ms(&self) -> u64 {
+        u64::try_from(self.effect_grace.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// How long a leased effect is not leased again, in milliseconds.
+    pub(super) fn lease_ms(&self) -> u64 {
+        u64::try_from(self.lease.as_millis()).unwrap_or(u64::MAX)
     }
 }

@@ -56,8 +56,11 @@ impl CoreTable {
 
     /// Takes on the effects of a partition whose node is gone or whose time has come again.
     async fn lease(self: &Rc<Self>, partition: u16) -> Result<(), LogError> {
-        let lease_ms = u64::try_from(self.options.lease.as_millis()).unwrap_or(u64::MAX);
-        for leased in self.log.lease_effects(partition, AT_A_TIME, lease_ms).await? {
+        for leased in self
+            .log
+            .lease_effects(partition, AT_A_TIME, self.options.lease_ms())
+            .await?
+        {
             match decode_effect(&leased.payload) {
                 Ok(effect) => {
                     let core = Rc::clone(self);

@@ -312,6 +312,7 @@ fn carry_out(group: &mut Group<'_>, request: &Request) -> Result<Outcome, Fault>
             ..
         } => group.lease(*partition, *limit, *lease_ms).map(Outcome::Leased),
         Request::Complete(id, lane, _) => group.complete(*id, lane).map(done),
+        Request::Claim(id, lane, lease_ms, _) => group.claim(*id, lane, *lease_ms).map(Outcome::Said),
         Request::Retry(id, lane, after_ms, _) => group.retry(*id, lane, *after_ms).map(done),
         Request::Bury {
             id,
@@ -345,11 +346,17 @@ impl Request {
             (Self::Lease { reply, .. }, Ok(Outcome::Leased(leased))) => reply.send(Ok(leased)),
             (Self::Lease { reply, .. }, Err(error)) => reply.send(Err(error)),
             (
-                Self::Spend(_, _, reply) | Self::Replay(_, _, reply) | Self::Discard(_, _, reply),
+                Self::Spend(_, _, reply)
+                | Self::Claim(_, _, _, reply)
+                | Self::Replay(_, _, reply)
+                | Self::Discard(_, _, reply),
                 Ok(Outcome::Said(answer)),
             ) => reply.send(Ok(answer)),
             (
-                Self::Spend(_, _, reply) | Self::Replay(_, _, reply) | Self::Discard(_, _, reply),
+                Self::Spend(_, _, reply)
+                | Self::Claim(_, _, _, reply)
+                | Self::Replay(_, _, reply)
+                | Self::Discard(_, _, reply),
                 Err(error),
             ) => reply.send(Err(error)),
             (

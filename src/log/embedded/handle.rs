@@ -222,6 +222,12 @@ impl Log for EmbeddedCore {
             .boxed_local()
     }
 
+    fn claim_effect(&self, id: EffectId, lane: String, lease_ms: u64) -> LogFuture<'_, bool> {
+        self.shared
+            .write(move |reply| Request::Claim(id, lane, lease_ms, reply))
+            .boxed_local()
+    }
+
     fn retry_effect(&self, id: EffectId, lane: String, after_ms: u64) -> LogFuture<'_, ()> {
         self.shared
             .write(move |reply| Request::Retry(id, lane, after_ms, reply))

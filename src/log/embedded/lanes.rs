@@ -216,6 +216,27 @@ pub(super) fn take(
     Ok(Some(taken))
 }
 
+/// Leases the first effect of a lane that was never leased; `false` for any other.
+pub(super) fn claim(
+    tables: &mut Tables<'_>,
+    partition: u16,
+    id: EffectId,
+    name: &str,
+    until: Millis,
+) -> Result<bool, Fault> {
+    let lane = Lane::of(partition, id.log, name);
+    let Some((key, mut first)) = lane.first(tables)? else {
+        return Ok(false);
+    };
+    if !first.is(id) || first.attempts > 0 {
+        return Ok(false);
+    }
+    first.attempts = 1;
+    tables.effect.insert(&key[..], &first.encode()[..])?;
+    lane.set_due(tables, Some(until))?;
+    Ok(true)
+}
+
 /// Whether there was anything to do: only the first of a lane can have failed.
 pub(super) fn retry(
     tables: &mut Tables<'_>,

@@ -21,6 +21,7 @@ pub(super) enum Request {
         reply: Reply<Vec<Leased>>,
     },
     Complete(EffectId, String, Reply<()>),
+    Claim(EffectId, String, u64, Reply<bool>),
     Retry(EffectId, String, u64, Reply<()>),
     Bury {
         id: EffectId,

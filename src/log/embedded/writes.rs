@@ -74,6 +74,14 @@ impl Group<'_> {
         Ok(())
     }
 
+    pub(super) fn claim(&mut self, id: EffectId, lane: &str, lease_ms: u64) -> Result<bool, Fault> {
+        let partition = self.partition(id.log);
+        let until = self.now.plus(lease_ms);
+        let claimed = lanes::claim(&mut self.tables, partition, id, lane, until)?;
+        self.dirty |= claimed;
+        Ok(claimed)
+    }
+
     pub(super) fn retry(&mut self, id: EffectId, lane: &str, after_ms: u64) -> Result<(), Fault> {
         let partition = self.partition(id.log);
         let at = self.now.plus(after_ms);

@@ -6,7 +6,9 @@
 //! **Must never happen**: a name or a path that a sender had a hand in; half a file that can be read.
 
 mod directory;
+mod keep;
 mod store;
 
 pub use directory::DirectoryMedia;
+pub use keep::{Kept, NotKept, keep, known};
 pub use store::{Media, MediaError, MediaFuture, MediaReader, MediaWriter, SharedMedia};

@@ -94,6 +94,17 @@ impl Lanes {
         self.pending.len() as u64
     }
 
+    pub(super) fn claim(&mut self, id: EffectId, lane: String, until: Millis) -> bool {
+        let lane = (id.log, lane);
+        let first = self.pending.get_mut(&lane).and_then(VecDeque::front_mut);
+        let Some(first) = first.filter(|first| first.is(id) && first.attempts == 0) else {
+            return false;
+        };
+        first.attempts = 1;
+        self.due.set(lane, until);
+        true
+    }
+
     pub(super) fn retry(&mut self, id: EffectId, lane: String, at: Millis) {
         let lane = (id.log, lane);
         let first = self.pending.get(&lane).and_then(VecDeque::front);

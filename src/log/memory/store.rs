@@ -214,6 +214,10 @@ impl Log for MemoryCore {
         self.call(move |state, now| drop(state.of(id.log).lanes.take(id, lane, now)))
     }
 
+    fn claim_effect(&self, id: EffectId, lane: String, lease_ms: u64) -> LogFuture<'_, bool> {
+        self.call(move |state, now| state.of(id.log).lanes.claim(id, lane, now.plus(lease_ms)))
+    }
+
     fn retry_effect(&self, id: EffectId, lane: String, after_ms: u64) -> LogFuture<'_, ()> {
         self.call(move |state, now| state.of(id.log).lanes.retry(id, lane, now.plus(after_ms)))
     }

@@ -280,6 +280,19 @@ impl Log for RedisCore {
         .boxed_local()
     }
 
+    fn claim_effect(&self, id: EffectId, lane: String, lease_ms: u64) -> LogFuture<'_, bool> {
+        async move {
+            let args = vec![
+                self::lane(id, &lane),
+                encode::effect(id.n, id.place),
+                encode::duration(lease_ms),
+            ];
+            let frame = self.write("nexus_2_claim", self.of(id.log), args).await?;
+            Ok(number(&frame, "claim")? == 1)
+        }
+        .boxed_local()
+    }
+
     fn retry_effect(&self, id: EffectId, lane: String, after_ms: u64) -> LogFuture<'_, ()> {
         async move {
             let args = vec![

@@ -63,6 +63,19 @@ define('complete', {}, function(p, args)
   return 1
 end)
 
+-- args: lane, number and place as an entry begins, lease in milliseconds. 1 for the first of its lane that was never leased.
+define('claim', {}, function(p, args)
+  local key = lane_key(p, args[3])
+  local first = redis.call('LINDEX', key, 0)
+  if not first or string.sub(first, 1, 10) ~= args[4] or struct.unpack('>I4', string.sub(first, 19, 22)) ~= 0 then
+    return 0
+  end
+  local until_ms = now_ms() + tonumber(args[5])
+  redis.call('LSET', key, 0, string.sub(first, 1, 18) .. struct.pack('>I4', 1) .. string.sub(first, 23))
+  redis.call('ZADD', p .. 'fx', until_ms, args[3])
+  return 1
+end)
+
 -- args: lane, number and place as an entry begins, wait in milliseconds.
 define('retry', {}, function(p, args)
   local first = redis.call('LINDEX', lane_key(p, args[3]), 0)

@@ -91,6 +91,32 @@ pub(crate) async fn a_retry_delays_its_lane_only(h: &impl Harness) {
     assert_eq!(told(&lease(&*log, id, LEASE).await), [("a", 2)]);
 }
 
+pub(crate) async fn the_node_that_wrote_an_effect_may_claim_it_once_and_only_as_the_first_of_its_lane(
+    h: &impl Harness,
+) {
+    let (log, id) = (h.core(), session(h));
+    let delayed = |place, payload| NewEffect {
+        delay_ms: SHORT,
+        ..effect(place, "l", payload)
+    };
+    written(
+        &*log,
+        causing(opening(id), vec![delayed(0, "a"), delayed(1, "b")]),
+    )
+    .await;
+    let named = |place| EffectId { log: id, n: 1, place };
+    let claim = |place| log.claim_effect(named(place), "l".to_owned(), 2 * SHORT);
+    assert!(!claim(1).await.unwrap(), "another stands before it");
+    assert!(claim(0).await.unwrap());
+    assert!(!claim(0).await.unwrap(), "it is claimed");
+    h.pass(SHORT).await;
+    assert!(lease(&*log, id, LEASE).await.is_empty(), "the claim is a lease");
+    log.complete_effect(named(0), "l".to_owned()).await.unwrap();
+    assert!(claim(1).await.unwrap());
+    h.pass(3 * SHORT).await;
+    assert_eq!(told(&lease(&*log, id, LEASE).await), [("b", 2)]);
+}
+
 pub(crate) async fn an_effect_waits_for_the_appending_node_first(h: &impl Harness) {
     let (log, id) = (h.core(), session(h));
     let delayed = NewEffect {

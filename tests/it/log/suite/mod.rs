@@ -95,6 +95,7 @@ macro_rules! conformance {
             effects::lanes_do_not_wait_for_each_other,
             effects::a_lease_that_ends_is_given_again,
             effects::a_retry_delays_its_lane_only,
+            effects::the_node_that_wrote_an_effect_may_claim_it_once_and_only_as_the_first_of_its_lane,
             effects::an_effect_waits_for_the_appending_node_first,
             effects::an_effect_done_without_a_lease_is_done,
             effects::done_twice_is_done,
