@@ -5,6 +5,7 @@
 
 mod doors;
 mod limits;
+mod outward;
 mod serving;
 mod stores;
 mod tickets;
@@ -103,6 +104,7 @@ async fn serve_on(config: Arc<Config>, options: ServeOptions) -> Result<()> {
     let (links, mailrooms) = Links::between(cores, config.limits.queues.mailbox);
     let (opened, mut openings) = mpsc::channel(cores);
     let parts = Parts {
+        outbound: outward::options(&config)?,
         store: LogStore::open(&config.store, &clock).context("the session log")?,
         node: NodeId(Uuid::new_v4()),
         links,

@@ -7,7 +7,9 @@ use futures_util::future::LocalBoxFuture;
 use hyper::StatusCode;
 use hyper::header::{HeaderValue, LOCATION};
 
+use crate::ingress::aggregators::Aggregators;
 use crate::ingress::answer;
+use crate::ingress::messaging::Messaging;
 use crate::ingress::widgets::Widgets;
 use crate::ingress::workspace::{AgentPrincipal, Workspace};
 use crate::net::Peer;
@@ -29,6 +31,10 @@ pub struct Public {
     pub widgets: Widgets,
     /// Connection 3.
     pub workspace: Workspace,
+    /// Connection 1.
+    pub messaging: Messaging,
+    /// Connection 11, inwards.
+    pub aggregators: Aggregators,
     /// The provisioning API.
     pub provisioning: ProvisioningApi,
     /// The body of `/ux/widget/config.json`, where the development tenant is served.
@@ -40,6 +46,9 @@ impl Public {
         let front = &self.front;
         match route::Public::of(request.uri().path()) {
             route::Public::Provisioning => front.judged(self.provisioning.call(request).await, true, peer),
+            // A signature that does not fit is slowed down like a credential that is refused.
+            route::Public::Messaging => front.judged(self.messaging.call(request).await, true, peer),
+            route::Public::Aggregators => self.aggregators.call(request).await,
             route::Public::Widgets => self.widgets.handle(request, peer).await,
             route::Public::Workspace => {
                 let who = front.principal(request.headers()).and_then(agent);

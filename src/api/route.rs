@@ -1,5 +1,7 @@
 //! The path table of the public listener: which handler a path belongs to, and the bounded name it has in metrics.
 
+use crate::ingress::messaging::Messaging;
+
 /// Who answers under a path of the public listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Public {
@@ -7,6 +9,10 @@ pub enum Public {
     Widgets,
     /// Connection 3.
     Workspace,
+    /// Connection 1.
+    Messaging,
+    /// Connection 11.
+    Aggregators,
     /// Tenants, keys and what else an administrator writes.
     Provisioning,
     /// A page or a document in the binary.
@@ -32,6 +38,10 @@ impl Public {
             Self::Workspace
         } else if under("/ux") || path == "/" || path == "/openapi.yaml" || path == "/asyncapi.yaml" {
             Self::Page
+        } else if under("/nexus/v3/aggregators") {
+            Self::Aggregators
+        } else if Messaging::serves(path) {
+            Self::Messaging
         } else if under("/nexus/v3") {
             Self::Provisioning
         } else {
@@ -48,6 +58,9 @@ pub fn name(path: &str) -> &'static str {
         Public::Workspace if path.ends_with("/ticket") => "/nexus/v3/agents/ticket",
         Public::Workspace if path.ends_with("/agentstream") => "/nexus/v3/agentstream",
         Public::Workspace => "/nexus/v3/agents/me",
+        Public::Messaging if path.ends_with("/media") => "/nexus/v3/channels/{id}/media",
+        Public::Messaging => "/nexus/v3/channels/{id}/messages",
+        Public::Aggregators => "/nexus/v3/aggregators/{provider}/{id}",
         Public::Provisioning => "/nexus/v3/{kind}",
         Public::Page => "/ux",
         Public::Nothing => "other",
@@ -78,6 +91,12 @@ mod tests {
         assert_eq!(Public::of("/chat/v3/sessions/x/messages"), Public::Widgets);
         assert_eq!(Public::of("/nexus/v3/agentstream"), Public::Workspace);
         assert_eq!(Public::of("/nexus/v3/agents"), Public::Provisioning);
+        assert_eq!(Public::of("/nexus/v3/channels/c-1"), Public::Provisioning);
+        assert_eq!(Public::of("/nexus/v3/channels/c-1/messages"), Public::Messaging);
+        assert_eq!(
+            Public::of("/nexus/v3/aggregators/twilio/c-1/inbound"),
+            Public::Aggregators
+        );
         assert_eq!(Public::of("/nexus/v3/apikeys/7"), Public::Provisioning);
         assert_eq!(Public::of("/ux/widget/"), Public::Page);
         assert_eq!(Public::of("/wp-login.php"), Public::Nothing);

@@ -14,12 +14,15 @@ use crate::api::internal::Internal;
 use crate::api::provisioning::ProvisioningApi;
 use crate::api::public::Public;
 use crate::config::Config;
-use crate::egress::Dispatcher;
+use crate::ingress::aggregators::{AggregatorSettings, Aggregators};
+use crate::ingress::channel::Intake;
 use crate::ingress::designer::Designer;
+use crate::ingress::messaging::{Messaging, MessagingSettings};
 use crate::ingress::widgets::{WidgetOptions, Widgets};
 use crate::ingress::workspace::{Workspace, WorkspaceParts};
 use crate::log::media::{DirectoryMedia, SharedMedia};
 use crate::log::{Durability, NodeId, SharedLog, StoreInfo};
+use crate::net::client::ClientOptions;
 use crate::net::echo::Echo;
 use crate::net::http::Service;
 use crate::net::websocket::SocketLimits;
@@ -35,14 +38,16 @@ use crate::shard::{Links, Mailroom, Neighbours, ShardOptions, Shards};
 use crate::telemetry::{CoreTally, Lag, watch_lag};
 
 use super::doors::{Behind, Door};
-use super::limits;
 use super::stores::LogStore;
+use super::{limits, outward};
 
 /// How often the log is tried with a canary.
 const CANARY_EVERY: Duration = Duration::from_secs(2);
 /// How often a waiting customer may hear of a better position.
 const POSITIONS_EVERY: Duration = Duration::from_secs(2);
 
+/// Bytes of an aggregator's callback: a mail comes with its attachments.
+const CALLBACK_MAX: usize = 26 * 1_024 * 1_024;
 /// Files on their way in on one core at once.
 const MEDIA_WRITERS: usize = 64;
 
@@ -51,6 +56,7 @@ const MEDIA_WRITERS: usize = 64;
 pub(super) struct Parts {
     pub(super) config: Arc<Config>,
     pub(super) store: LogStore,
+    pub(super) outbound: ClientOptions,
     pub(super) clock: Clock,
     pub(super) node: NodeId,
     pub(super) links: Links,
@@ -80,9 +86,10 @@ pub(super) async fn run(
         queue_per_log: parts.config.limits.queues.per_log,
         ..ShardOptions::default()
     };
+    let media = media(&parts)?;
     let neighbours = Neighbours {
         router: Rc::new(BuiltinRouter::new(Rc::clone(&log))),
-        deliverer: Rc::new(Dispatcher::default()),
+        deliverer: Rc::new(outward::dispatcher(&parts, &outward::calls(&parts), &media)),
     };
     let shards = Shards::start(
         mailroom,
@@ -102,7 +109,7 @@ pub(super) async fn run(
         parts.snapshots.clone(),
         POSITIONS_EVERY,
     ));
-    let (public, internal) = services(&parts, &shards, tally)?;
+    let (public, internal) = services(&parts, &shards, media, tally);
     let scratch = Scratch::new();
     let mut drain = parts.drain.clone();
     let open = |door: &Door, service: Rc<dyn Service>, seat: Option<Seat>| -> anyhow::Result<()> {
@@ -150,16 +157,26 @@ pub(super) async fn run(
     Ok(())
 }
 
-/// Everything the listeners of one core serve.
-fn services(parts: &Parts, shards: &Shards, tally: CoreTally) -> anyhow::Result<(Rc<Public>, Rc<Internal>)> {
+/// Where this core keeps files.
+fn media(parts: &Parts) -> anyhow::Result<SharedMedia> {
     let config = &parts.config;
     let directory = config
         .media
         .directory
         .clone()
         .unwrap_or_else(|| config.store.data_dir.join("media"));
-    let media: SharedMedia =
-        DirectoryMedia::open(&directory, MEDIA_WRITERS).context("the media directory")?;
+    let media = DirectoryMedia::open(&directory, MEDIA_WRITERS).context("the media directory")?;
+    Ok(media)
+}
+
+/// Everything the listeners of one core serve.
+fn services(
+    parts: &Parts,
+    shards: &Shards,
+    media: SharedMedia,
+    tally: CoreTally,
+) -> (Rc<Public>, Rc<Internal>) {
+    let config = &parts.config;
     let durability = match shards.log().info().durability {
         Durability::None => "none",
         Durability::Process => "process",
@@ -176,7 +193,7 @@ fn services(parts: &Parts, shards: &Shards, tally: CoreTally) -> anyhow::Result<
     let workspace = Workspace::new(WorkspaceParts {
         shards: shards.clone(),
         snapshots: parts.snapshots.clone(),
-        media,
+        media: Rc::clone(&media),
         drain: parts.drain.clone(),
         settings: limits::workspace(config),
     });
@@ -204,14 +221,38 @@ fn services(parts: &Parts, shards: &Shards, tally: CoreTally) -> anyhow::Result<
         designer,
         provisioning: provisioning.clone(),
     };
+    let intake = Intake::new(shards.clone(), Rc::clone(&media));
+    let messaging = Messaging::new(
+        Rc::clone(&intake),
+        media,
+        parts.snapshots.clone(),
+        parts.clock.clone(),
+        MessagingSettings {
+            base: outward::base(config),
+            body: config.limits.json.body.len(),
+            upload: config.media.max_file.0,
+        },
+    );
+    let aggregators = Aggregators::new(
+        intake,
+        shards.clone(),
+        parts.snapshots.clone(),
+        parts.clock.clone(),
+        AggregatorSettings {
+            base: outward::base(config),
+            body: CALLBACK_MAX,
+        },
+    );
     let public = Public {
         front,
         widgets,
         workspace,
+        messaging,
+        aggregators,
         provisioning,
         widget_settings: parts.widget_settings.clone(),
     };
-    Ok((Rc::new(public), Rc::new(internal)))
+    (Rc::new(public), Rc::new(internal))
 }
 
 /// Keeps the core's readiness true to its log: a canary takes the way of a real append. Never returns.

@@ -6,6 +6,8 @@
 //! **Must never happen**: a body that differs between two attempts; an effect taken for done without its receiver's word; one
 //! target holding up another.
 
+pub mod channels;
 pub mod dispatcher;
+pub mod webhooks;
 
 pub use dispatcher::Dispatcher;

@@ -3,9 +3,12 @@
 //! A handler takes an authenticated, bounded request and answers in its dialect; it asks [`crate::shard`] and tells its
 //! caller only what is safe. Handlers do not know each other.
 
+pub mod aggregators;
 pub mod answer;
+pub mod channel;
 pub mod designer;
 pub mod fields;
+pub mod messaging;
 pub mod outcome;
 pub mod widgets;
 pub mod workspace;

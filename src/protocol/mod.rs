@@ -12,5 +12,7 @@ pub mod entry;
 pub mod envelope;
 pub mod expression;
 pub mod file;
+pub mod hub_signature;
 pub mod sealed;
+pub mod webhook;
 pub mod widget;

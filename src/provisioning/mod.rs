@@ -27,6 +27,7 @@ pub mod masking;
 pub mod objects;
 pub mod secret;
 
+mod account;
 mod directory;
 mod draft;
 mod embedded;
@@ -37,7 +38,9 @@ mod settings;
 mod snapshot;
 mod start;
 mod store;
+mod switch;
 
+pub use account::account;
 pub use directory::{Act, Directory, DirectoryError, Written};
 pub use draft::{Draft, SecretWish};
 pub use embedded::EmbeddedStore;

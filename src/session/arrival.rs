@@ -22,6 +22,8 @@ pub const FILES_MAX: usize = 10;
 /// One message of a customer by a channel.
 #[derive(Debug, Clone, Default)]
 pub struct Arrival {
+    /// Its id across channels; `None`: a fresh one.
+    pub id: Option<MessageId>,
     /// The words, UTF-8; may be empty where there are files.
     pub text: Bytes,
     /// Where a mail stands: `subject`, `messageId`, `inReplyTo`, `references`.
@@ -61,7 +63,7 @@ impl Arrival {
         let files = self.stored.len() + self.announced.len();
         if !self.text.is_empty() || files == 0 {
             let event = SessionEvent::Message {
-                id: MessageId(fresh()),
+                id: self.id.unwrap_or_else(|| MessageId(fresh())),
                 from: Some(participant),
                 kind: MessageKind::Text,
                 visibility: Visibility::All,

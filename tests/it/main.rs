@@ -15,6 +15,7 @@ mod net_http;
 mod net_server;
 mod net_tls;
 mod net_websocket;
+mod outward;
 mod privacy;
 mod process;
 mod provisioning;

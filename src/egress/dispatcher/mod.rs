@@ -1,7 +1,11 @@
 //! The effect dispatcher: which connection tells whom, when an attempt is made again, and when it is given up.
 
+mod calls;
 mod dispatch;
+mod records;
 mod schedule;
 
+pub use calls::{Callee, Calls, DEADLINE, NotAnswered};
 pub use dispatch::{Connection, Dispatcher};
+pub use records::{About, record, session};
 pub use schedule::Schedule;

@@ -7,10 +7,17 @@
 //! **Must never happen**: a callback believed whose signature was not checked over the bytes as received; a header or an
 //! address that carries a line break; a decoder that panics or allocates more than a small multiple of its input.
 
+mod hexadecimal;
 mod inbound;
 mod outbound;
 mod provider;
+mod reference;
+mod registry;
+pub mod third_party;
 
+pub use hexadecimal::hex;
 pub use inbound::{Attachment, AttachmentSource, Callback, Inbound, Receipt, Reference, Thread};
 pub use outbound::{HttpCall, Outbound, SendAnswer};
 pub use provider::{Account, CallbackRequest, Forged, Provider, Reply, Unreadable};
+pub use reference::{message_id, parse_id, reference_key};
+pub use registry::provider;

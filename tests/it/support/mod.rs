@@ -10,4 +10,6 @@ pub(crate) mod node;
 pub(crate) mod part;
 pub(crate) mod postgres;
 pub(crate) mod process;
+pub(crate) mod receiver;
 pub(crate) mod redis;
+pub(crate) mod whole;

@@ -104,3 +104,25 @@ pub(crate) fn eventually(what: &str, limit: Duration, mut holds: impl FnMut() ->
 fn pause() {
     std::thread::sleep(Duration::from_millis(10));
 }
+
+/// `algorithm=` and the HMAC of a body in hex, made by OpenSSL: an opinion that is not ours.
+///
+/// # Panics
+/// When OpenSSL is missing, naming what installs it.
+pub(crate) fn hmac(algorithm: &str, secret: &str, body: &[u8]) -> String {
+    use std::io::Write as _;
+    let openssl = program("openssl", &[], "openssl");
+    let mut child = Command::new(openssl)
+        .args(["dgst", &format!("-{algorithm}"), "-hmac", secret, "-r"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("openssl to be started");
+    let mut input = child.stdin.take().expect("its input");
+    input.write_all(body).expect("the body to be taken");
+    drop(input);
+    let output = child.wait_with_output().expect("openssl to end");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let digest = said.split_whitespace().next().expect("a digest");
+    format!("{algorithm}={digest}")
+}

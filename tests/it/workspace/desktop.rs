@@ -70,9 +70,20 @@ impl Desktop {
         Self::with(node, core, &credential, memory).await
     }
 
+    /// Signs in at a node that runs as a process.
+    pub(crate) async fn at(addr: SocketAddr, ticket: &str) -> Self {
+        let mut desktop = Self::on(addr, &format!("ticket.{ticket}"), Memory::default()).await;
+        desktop.resumed().await;
+        desktop
+    }
+
     async fn with(node: &Node, core: usize, credential: &str, memory: Memory) -> Self {
+        Self::on(node.addrs[core], credential, memory).await
+    }
+
+    async fn on(addr: SocketAddr, credential: &str, memory: Memory) -> Self {
         let protocols = format!("nexus.v3, {credential}");
-        let socket = connect(node.addrs[core], "/nexus/v3/agentstream", &protocols, None)
+        let socket = connect(addr, "/nexus/v3/agentstream", &protocols, None)
             .await
             .unwrap();
         let mut desktop = Self {

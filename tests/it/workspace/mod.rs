@@ -1,7 +1,7 @@
 //! Connection 3: agent desktops against a whole node, over real sockets.
 
 mod commands;
-mod desktop;
+pub(crate) mod desktop;
 mod https;
 mod node;
 mod opening;

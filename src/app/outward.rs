@@ -1,0 +1,78 @@
+//! The way out of one core: its client, and every connection that tells somebody outside.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+
+use crate::config::Config;
+use crate::egress::Dispatcher;
+use crate::egress::channels::{ChannelSettings, Channels};
+use crate::egress::dispatcher::Calls;
+use crate::egress::webhooks::{WebhookSettings, Webhooks};
+use crate::log::media::SharedMedia;
+use crate::net::client::{Client, ClientOptions, SystemResolver, Trust};
+
+use super::serving::Parts;
+
+/// Names looked up at once on one core.
+const LOOKUPS: usize = 16;
+
+/// What every core's client is made of. Reads the disk.
+pub(super) fn options(config: &Config) -> Result<ClientOptions> {
+    let trust = Trust::load(&config.outbound).context("[outbound]")?;
+    Ok(ClientOptions::new(&config.outbound, trust, own(config)))
+}
+
+/// Where this node listens: no customer's URL leads there.
+fn own(config: &Config) -> Vec<SocketAddr> {
+    let listen = &config.listen;
+    let mut own = vec![
+        listen.public.address,
+        listen.internal.address,
+        listen.admin.address,
+    ];
+    own.extend(listen.public.plain_address);
+    own
+}
+
+/// The base of our addresses as others know them, without a slash at its end.
+pub(super) fn base(config: &Config) -> String {
+    let public = &config.listen.public;
+    match &public.url {
+        Some(url) => url.trim_end_matches('/').to_owned(),
+        None => format!("https://{}", public.address),
+    }
+}
+
+/// A core's way out.
+pub(super) fn calls(parts: &Parts) -> Calls {
+    let client = Client::new(parts.outbound.clone(), SystemResolver::new(LOOKUPS));
+    Calls::new(client, parts.clock.clone())
+}
+
+/// Everybody who is told of effects.
+pub(super) fn dispatcher(parts: &Parts, calls: &Calls, media: &SharedMedia) -> Dispatcher {
+    let config = &parts.config;
+    let channels = ChannelSettings {
+        base: base(config),
+        max_file: config.media.max_file.len(),
+    };
+    let webhooks = WebhookSettings { base: base(config) };
+    Dispatcher {
+        channels: Some(Rc::new(Channels::new(
+            calls.clone(),
+            parts.snapshots.clone(),
+            Rc::clone(media),
+            channels,
+        ))),
+        webhooks: Some(Rc::new(Webhooks::new(
+            calls.clone(),
+            parts.snapshots.clone(),
+            Arc::clone(&parts.directory),
+            webhooks,
+        ))),
+        ..Dispatcher::default()
+    }
+}

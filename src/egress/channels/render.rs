@@ -1,0 +1,100 @@
+//! From a record to the normalised message. The same record gives the same bytes each time.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt as _;
+
+use crate::egress::dispatcher::About;
+use crate::log::media::MediaReader;
+use crate::model::{Body, Media, MediaId, MessageKind, SessionEvent, TenantId};
+use crate::protocol::channel::{Attachment, AttachmentSource, Outbound, Thread, message_id};
+use crate::provisioning::objects::{Channel, Stored};
+use crate::shard::Verdict;
+
+use super::connection::Channels;
+
+impl Channels {
+    /// The message of a record.
+    ///
+    /// # Errors
+    /// The verdict when it cannot be rendered: what it needs was erased, or cannot be read now.
+    pub(super) async fn render(&self, channel: &Stored<Channel>, about: &About) -> Result<Outbound, Verdict> {
+        let gone = |what: &str| Verdict::Dead(format!("{what} was erased"));
+        let (state, entry) = (&about.view.state, &about.entry);
+        let outside = state.outside();
+        let to = outside.address.clone().ok_or_else(|| gone("the address"))?;
+        if entry.record.body == Body::Erased {
+            return Err(gone("the message"));
+        }
+        let body = entry.record.body.as_str();
+        let mut message = Outbound {
+            id: message_id(about.view.log, entry.n),
+            from: channel.value.address.clone(),
+            from_name: Some(channel.value.name.clone()).filter(|_| channel.value.media == Media::Email),
+            to,
+            ..Outbound::default()
+        };
+        match &entry.record.event {
+            SessionEvent::Message {
+                kind:
+                    MessageKind::Text | MessageKind::PushUrl | MessageKind::Notice | MessageKind::CustomNotice,
+                ..
+            } => body.clone_into(&mut message.text),
+            SessionEvent::File { media, mime, .. } => {
+                let source = self
+                    .source(channel, about.view.state.about().map(|it| it.tenant), *media)
+                    .await?;
+                message.attachments.push(Attachment {
+                    source,
+                    name: Some(body.to_owned()),
+                    mime: Some(mime.clone()),
+                });
+            }
+            _ => return Err(Verdict::Dead("not a message".to_owned())),
+        }
+        if channel.value.media == Media::Email {
+            message.subject = outside.subject.clone();
+            message.thread = Thread {
+                message_id: None,
+                in_reply_to: outside.references.last().cloned(),
+                references: outside.references.clone(),
+            };
+        }
+        if channel.value.provider != "third-party" {
+            let provider = &channel.value.provider;
+            message.status_url = Some(format!(
+                "{}/nexus/v3/aggregators/{provider}/{}/status",
+                self.settings.base, channel.id
+            ));
+        }
+        Ok(message)
+    }
+
+    /// How the other side gets a file: a mail carries it, a custom client fetches it by its id.
+    async fn source(
+        &self,
+        channel: &Stored<Channel>,
+        tenant: Option<TenantId>,
+        id: MediaId,
+    ) -> Result<AttachmentSource, Verdict> {
+        if channel.value.media != Media::Email {
+            return Ok(AttachmentSource::Url(format!("genesys://nexus/{id}")));
+        }
+        let tenant = tenant.unwrap_or(channel.tenant);
+        match self.media.read(tenant, id).await {
+            Ok(Some(reader)) => Ok(AttachmentSource::Inline(whole(reader).await?)),
+            Ok(None) => Err(Verdict::Dead("the file is gone".to_owned())),
+            Err(_) => Err(Verdict::Later(Duration::from_secs(5))),
+        }
+    }
+}
+
+async fn whole(mut reader: MediaReader) -> Result<Bytes, Verdict> {
+    let mut bytes = BytesMut::with_capacity(usize::try_from(reader.length).unwrap_or_default());
+    while let Some(piece) = reader.pieces.next().await {
+        let piece = piece.map_err(|_| Verdict::Later(Duration::from_secs(5)))?;
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes.freeze())
+}

@@ -1,0 +1,184 @@
+//! From a provider's callback to the answer that provider wants.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::http::request::Parts;
+use hyper::{Method, StatusCode};
+
+use crate::ingress::channel::{Callbacks, Doubt, Intake, Refusal};
+use crate::log::LogError;
+use crate::model::{Digest, Millis};
+use crate::net::http::{Body, Request, Response, ResponseBody};
+use crate::protocol::channel::{Provider, Reply, provider};
+use crate::provisioning::objects::{Channel, Stored};
+use crate::provisioning::{ObjectId, Snapshot, Snapshots};
+use crate::runtime::Clock;
+use crate::shard::Shards;
+use crate::telemetry::names;
+
+/// A replayed signature is known for so long: twice the window in which it is good.
+const REPLAY_MS: u64 = 15 * 60_000;
+
+/// Bounds and addresses of connection 11.
+#[derive(Debug, Clone)]
+pub struct AggregatorSettings {
+    /// The base of our public addresses, without a slash at its end: what providers sign.
+    pub base: String,
+    /// Bytes of a callback; a mail comes with its attachments.
+    pub body: usize,
+}
+
+/// Connection 11, inwards, of one core.
+pub struct Aggregators {
+    intake: Rc<Intake>,
+    shards: Shards,
+    snapshots: Snapshots,
+    clock: Clock,
+    settings: AggregatorSettings,
+}
+
+/// What a path names.
+struct Target<'p> {
+    provider: &'static dyn Provider,
+    channel: &'p str,
+    status: bool,
+}
+
+impl Aggregators {
+    /// Connection 11 over this core's intake.
+    #[must_use]
+    pub fn new(
+        intake: Rc<Intake>,
+        shards: Shards,
+        snapshots: Snapshots,
+        clock: Clock,
+        settings: AggregatorSettings,
+    ) -> Self {
+        Self {
+            intake,
+            shards,
+            snapshots,
+            clock,
+            settings,
+        }
+    }
+
+    /// Answers a callback: `/nexus/v3/aggregators/{provider}/{channel}/inbound` or `…/status`.
+    pub async fn call(&self, request: Request) -> Response {
+        let (head, body) = request.into_parts();
+        let Some(target) = target(head.uri.path()) else {
+            return respond(Reply::empty(404));
+        };
+        if head.method != Method::POST && head.method != Method::GET {
+            let mut response = respond(Reply::empty(405));
+            response
+                .headers_mut()
+                .insert(ALLOW, HeaderValue::from_static("GET, POST"));
+            return response;
+        }
+        respond(self.answer(&target, &head, body).await)
+    }
+
+    async fn answer(&self, target: &Target<'_>, head: &Parts, body: Body) -> Reply {
+        let provider = target.provider;
+        let Ok(body) = body.collect(self.settings.body).await.map(Bytes::from) else {
+            return provider.unreadable();
+        };
+        let snapshot = self.snapshots.load_full();
+        let Some(channel) = find(&snapshot, target) else {
+            metrics::counter!(
+                names::HUB_UNKNOWN, "channelType" => "", "channelProvider" => provider.name(), "channelId" => ""
+            )
+            .increment(1);
+            return Reply::empty(404);
+        };
+        let now = Millis(self.clock.wall_ms());
+        let url = format!("{}{}", self.settings.base, head.uri.path());
+        let callbacks = Callbacks {
+            method: head.method.as_str(),
+            url: &url,
+            query: head.uri.query().unwrap_or_default(),
+            headers: &head.headers,
+            body: &body,
+            status: target.status,
+        };
+        let believed = match callbacks.believe(provider, &snapshot, &channel, now) {
+            Ok(believed) => believed,
+            Err(Doubt::Forged(_)) => return provider.forged(),
+            Err(Doubt::Unreadable(_)) => return provider.unreadable(),
+            Err(Doubt::Locked) => return provider.later(),
+        };
+        match self.is_replay(&channel, believed.replay.as_deref()).await {
+            Ok(false) => {}
+            // Whoever sends a signature again is told what the first was told, and nothing happens.
+            Ok(true) => return provider.accepted(),
+            Err(_) => return provider.later(),
+        }
+        for callback in believed.callbacks {
+            match self.intake.take(&snapshot, &channel, callback, now).await {
+                Ok(_) | Err(Refusal::IdReused) => {}
+                Err(Refusal::TooLarge | Refusal::NoSuchMedia) => return provider.unreadable(),
+                Err(error @ (Refusal::LeadsNowhere | Refusal::Unavailable)) => {
+                    tracing::warn!(channel = %channel.id, %error, "callback not taken; its provider sends it again");
+                    return provider.later();
+                }
+            }
+        }
+        provider.accepted()
+    }
+
+    /// Whether a signature that is good once was used before, on any node.
+    async fn is_replay(&self, channel: &Stored<Channel>, replay: Option<&str>) -> Result<bool, LogError> {
+        let Some(replay) = replay else { return Ok(false) };
+        let digest = Digest::of(&[b"replay", channel.id.to_string().as_bytes(), replay.as_bytes()]);
+        let mut token = [0; 16];
+        token.copy_from_slice(&digest.0[..16]);
+        Ok(!self.shards.log().spend(token, REPLAY_MS).await?)
+    }
+}
+
+fn target(path: &str) -> Option<Target<'_>> {
+    let rest = path.strip_prefix("/nexus/v3/aggregators/")?;
+    let mut parts = rest.split('/');
+    let (name, channel, what) = (parts.next()?, parts.next()?, parts.next()?);
+    let status = match what {
+        "inbound" => false,
+        "status" => true,
+        _ => return None,
+    };
+    parts.next().is_none().then_some(Target {
+        provider: provider(name)?,
+        channel,
+        status,
+    })
+}
+
+fn find(snapshot: &Snapshot, target: &Target<'_>) -> Option<Arc<Stored<Channel>>> {
+    let id = target.channel.parse::<ObjectId>().ok()?;
+    let channel = snapshot.channel(&id)?;
+    let usable = channel.value.enabled
+        && channel.value.provider == target.provider.name()
+        && snapshot
+            .tenant(channel.tenant)
+            .is_some_and(|tenant| tenant.value.enabled);
+    usable.then(|| Arc::clone(channel))
+}
+
+fn respond(reply: Reply) -> Response {
+    let mut response = Response::new(ResponseBody::full(reply.body));
+    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if !reply.content_type.is_empty() {
+        response
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
+    }
+    if reply.status == 503 {
+        response
+            .headers_mut()
+            .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}

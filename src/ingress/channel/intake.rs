@@ -1,0 +1,274 @@
+//! A customer's message by a channel, from its normalised form into a session.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::log::Key;
+use crate::log::media::{Kept, NotKept, SharedMedia, keep, known};
+use crate::model::{Digest, LogId, Media, MediaId, MessageId, Millis, Spread};
+use crate::protocol::channel::{Attachment, AttachmentSource, Callback, Inbound};
+use crate::provisioning::Snapshot;
+use crate::provisioning::objects::{Channel, Stored};
+use crate::session::{Arrival, FILES_MAX, File, Rejection};
+use crate::shard::{Admission, ShardError, Shards};
+
+use super::opening::{opening, peer_key};
+
+/// Characters of one message; the rest is cut with a mark.
+const TEXT_MAX: usize = 16_000;
+
+/// Takes in what channels bring. One per core.
+pub struct Intake {
+    pub(super) shards: Shards,
+    media: SharedMedia,
+}
+
+/// What became of one callback.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Taken {
+    /// A message is in a session.
+    Message {
+        /// Which session.
+        session: LogId,
+        /// The message's id across channels; the same for every repeat.
+        message: MessageId,
+    },
+    /// It was noted, or concerns nothing of ours.
+    Noted,
+}
+
+/// Why a believed callback could not be taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The channel leads nowhere: it has no endpoint, or its queue takes no sessions. An operator's to repair.
+    #[error("the channel leads to no queue")]
+    LeadsNowhere,
+    /// An id that came before came with another message.
+    #[error("the id was used for another message")]
+    IdReused,
+    /// It names a file that is not there.
+    #[error("an attachment is not there")]
+    NoSuchMedia,
+    /// It is larger than a session takes.
+    #[error("the message is too large")]
+    TooLarge,
+    /// Nothing can be kept now.
+    #[error("nothing can be kept now")]
+    Unavailable,
+}
+
+impl Intake {
+    /// The intake of one core.
+    #[must_use]
+    pub fn new(shards: Shards, media: SharedMedia) -> Rc<Self> {
+        Rc::new(Self { shards, media })
+    }
+
+    /// Takes one callback; resolves when it is safe.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub async fn take(
+        &self,
+        snapshot: &Snapshot,
+        channel: &Stored<Channel>,
+        callback: Callback,
+        now: Millis,
+    ) -> Result<Taken, Refusal> {
+        match callback {
+            Callback::Message(message) => self.message(snapshot, channel, *message, now).await,
+            Callback::Receipt(receipt) => self.receipt(channel, receipt).await,
+            Callback::Ignored(what) => {
+                tracing::debug!(channel = %channel.id, what, "callback of no concern");
+                Ok(Taken::Noted)
+            }
+        }
+    }
+
+    async fn message(
+        &self,
+        snapshot: &Snapshot,
+        channel: &Stored<Channel>,
+        message: Inbound,
+        now: Millis,
+    ) -> Result<Taken, Refusal> {
+        if snapshot.is_blocked(channel.tenant, channel.value.media, &message.from, now) {
+            tracing::info!(channel = %channel.id, "message of a blocked customer dropped");
+            return Ok(Taken::Noted);
+        }
+        let peer = peer_key(channel, &message.from);
+        let opening = opening(snapshot, channel, &peer, &message, now).ok_or(Refusal::LeadsNowhere)?;
+        let id = MessageId(Uuid::new_v4());
+        let key = Key {
+            key: key_of(channel, &message.id),
+            body_hash: fingerprint(&message),
+            answer: Bytes::copy_from_slice(id.0.as_bytes()),
+        };
+        let (arrival, kept) = self.arrival(channel, message, id).await?;
+        let admission = Admission {
+            spread: Spread::of(&[&peer.0]),
+            peer,
+            entropy: entropy(),
+            opening,
+            arrival,
+            key,
+            indexes: Vec::new(),
+        };
+        let admitted = self.shards.admit(admission).await;
+        let repeated = !matches!(&admitted, Ok(admitted) if admitted.before.is_none());
+        if repeated {
+            // The first brought its own copies; if they cannot be removed now they lie there unread.
+            for id in kept {
+                let _ = self.media.remove(channel.tenant, id).await;
+            }
+        }
+        let admitted = admitted.map_err(refusal)?;
+        let told = admitted
+            .before
+            .as_deref()
+            .and_then(|answer| Uuid::from_slice(answer).ok());
+        Ok(Taken::Message {
+            session: admitted.log,
+            message: told.map_or(id, MessageId),
+        })
+    }
+
+    /// The message as a session takes it, and the files that were kept for it.
+    async fn arrival(
+        &self,
+        channel: &Stored<Channel>,
+        message: Inbound,
+        id: MessageId,
+    ) -> Result<(Arrival, Vec<MediaId>), Refusal> {
+        let thread = (channel.value.media == Media::Email).then(|| thread(&message));
+        let mut arrival = Arrival {
+            id: Some(id),
+            text: cut(message.text).into(),
+            thread,
+            stored: Vec::new(),
+            announced: Vec::new(),
+            consent: None,
+        };
+        let mut kept = Vec::new();
+        for attachment in message.attachments.into_iter().take(FILES_MAX) {
+            let Attachment { source, name, mime } = attachment;
+            match source {
+                AttachmentSource::Url(url) => arrival.announced.push(announcement(&url, name, mime)),
+                AttachmentSource::Inline(bytes) => {
+                    let fresh = MediaId(Uuid::new_v4());
+                    match keep(&*self.media, channel.tenant, fresh, name.as_deref(), bytes).await {
+                        Ok(file) => {
+                            kept.push(fresh);
+                            arrival.stored.push(stored(file));
+                        }
+                        Err(NotKept::Refused(reason)) => {
+                            tracing::info!(channel = %channel.id, %reason, "attachment refused");
+                            metrics::counter!("nexus_attachments_refused_total").increment(1);
+                        }
+                        Err(NotKept::Store(error)) => {
+                            tracing::warn!(%error, "media store");
+                            return Err(Refusal::Unavailable);
+                        }
+                    }
+                }
+                AttachmentSource::Media(id) => {
+                    let id = id.parse().map_err(|_| Refusal::NoSuchMedia)?;
+                    let file = known(&*self.media, channel.tenant, id, name.as_deref()).await;
+                    let file = file.map_err(|_| Refusal::Unavailable)?;
+                    arrival.stored.push(stored(file.ok_or(Refusal::NoSuchMedia)?));
+                }
+            }
+        }
+        Ok((arrival, kept))
+    }
+}
+
+fn thread(message: &Inbound) -> Map<String, Value> {
+    let thread = &message.thread;
+    let value = json!({
+        "subject": message.subject,
+        "messageId": thread.message_id,
+        "inReplyTo": thread.in_reply_to,
+        "references": thread.references,
+        "automatic": message.automatic,
+    });
+    value.as_object().cloned().unwrap_or_default()
+}
+
+fn announcement(url: &str, name: Option<String>, mime: Option<String>) -> Map<String, Value> {
+    let value = json!({"source": url, "name": name, "mime": mime});
+    value.as_object().cloned().unwrap_or_default()
+}
+
+fn stored(file: Kept) -> File {
+    File {
+        media: file.id,
+        mime: file.mime.to_owned(),
+        length: file.length,
+        name: file.name,
+    }
+}
+
+/// A provider's id names a message within its channel; kept for 72 h.
+fn key_of(channel: &Stored<Channel>, id: &str) -> Bytes {
+    let channel_id = channel.id.to_string();
+    let mut key = Vec::with_capacity(20 + channel_id.len() + id.len());
+    key.push(b'i');
+    key.extend_from_slice(channel.tenant.0.as_bytes());
+    key.push(u8::try_from(channel_id.len()).unwrap_or(u8::MAX));
+    key.extend_from_slice(channel_id.as_bytes());
+    key.extend_from_slice(id.as_bytes());
+    key.truncate(300);
+    key.into()
+}
+
+/// What makes two callbacks with one id the same message. Addresses of files may change between two attempts of a provider.
+fn fingerprint(message: &Inbound) -> [u8; 16] {
+    let subject = message.subject.as_deref().unwrap_or_default();
+    let lengths = [message.from.len(), message.text.len()].map(|length| (length as u64).to_be_bytes());
+    let digest = Digest::of(&[
+        &lengths[0],
+        message.from.as_bytes(),
+        &lengths[1],
+        message.text.as_bytes(),
+        subject.as_bytes(),
+    ]);
+    let mut hash = [0; 16];
+    hash.copy_from_slice(&digest.0[..16]);
+    hash
+}
+
+/// Ten of the random bytes of two UUIDs.
+fn entropy() -> [u8; 10] {
+    let (one, two) = (Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes());
+    let mut bits = [0; 10];
+    bits[..5].copy_from_slice(&one[..5]);
+    bits[5..].copy_from_slice(&two[..5]);
+    bits
+}
+
+fn cut(text: String) -> String {
+    match text.char_indices().nth(TEXT_MAX) {
+        None => text,
+        Some((end, _)) => format!("{} […]", &text[..end]),
+    }
+}
+
+pub(super) fn refusal(error: ShardError<Rejection>) -> Refusal {
+    match error {
+        ShardError::KeyReused => Refusal::IdReused,
+        ShardError::Rejected(Rejection::TooMuch) => Refusal::TooLarge,
+        ShardError::Rejected(reason) => {
+            tracing::error!(%reason, "a message by a channel was rejected");
+            Refusal::Unavailable
+        }
+        ShardError::Unreadable { reason } => {
+            tracing::error!(reason, "a message by a channel met an unreadable log");
+            Refusal::Unavailable
+        }
+        ShardError::OptedOut | ShardError::NoSuchLog | ShardError::Unavailable { .. } => Refusal::Unavailable,
+    }
+}

@@ -1,0 +1,16 @@
+//! What a channel's callback becomes, whatever its dialect: a message in a session, or a status at a message.
+//!
+//! **Owns** which session a message goes to, what opens one, what makes a repeat recognisable, and the refusals that connections
+//! 1 and 11 share. **Leaves** the dialects to [`crate::protocol::channel`], the append to [`crate::shard`], and the wording of
+//! answers to the connection.
+//!
+//! **Must never happen**: a callback believed without its signature; a 2xx before the append is safe; a receipt that reaches a
+//! session of another channel.
+
+mod belief;
+mod intake;
+mod opening;
+mod receipts;
+
+pub use belief::{Believed, Callbacks, Doubt};
+pub use intake::{Intake, Refusal, Taken};

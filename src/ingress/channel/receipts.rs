@@ -1,0 +1,97 @@
+//! What became of something we sent, back at the message it is about.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::{Map, Value};
+
+use crate::model::{LogId, LogKind};
+use crate::protocol::channel::{Receipt, Reference, parse_id, reference_key};
+use crate::provisioning::objects::{Channel, Stored};
+use crate::session::{Rejection, ServiceAct, SessionInput};
+use crate::shard::ShardError;
+
+use super::intake::{Intake, Refusal, Taken, refusal};
+
+/// A receipt may overtake the answer to the send it is about: it is looked up so often,
+const LOOKS: u32 = 4;
+/// so far apart.
+const APART: Duration = Duration::from_millis(250);
+
+impl Intake {
+    pub(super) async fn receipt(
+        &self,
+        channel: &Stored<Channel>,
+        receipt: Receipt,
+    ) -> Result<Taken, Refusal> {
+        let Some((session, of)) = self.find(channel, &receipt.reference).await? else {
+            tracing::info!(channel = %channel.id, "receipt for nothing we know");
+            return Ok(Taken::Noted);
+        };
+        if !self.is_of(channel, session).await? {
+            tracing::warn!(channel = %channel.id, "receipt for a session of another channel");
+            return Ok(Taken::Noted);
+        }
+        let about = [("code", receipt.code), ("detail", receipt.detail)];
+        let about: Map<String, Value> = about
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?.into())))
+            .collect();
+        let act = ServiceAct::Delivered {
+            of,
+            status: receipt.status,
+            about,
+        };
+        match self.shards.session(session, SessionInput::Service(act)).await {
+            // A status that would move backwards is known, and changes nothing.
+            Ok(_)
+            | Err(ShardError::Rejected(Rejection::Stale | Rejection::NoSession) | ShardError::NoSuchLog) => {
+                Ok(Taken::Noted)
+            }
+            Err(error) => Err(refusal(error)),
+        }
+    }
+
+    async fn find(
+        &self,
+        channel: &Stored<Channel>,
+        reference: &Reference,
+    ) -> Result<Option<(LogId, u64)>, Refusal> {
+        match reference {
+            Reference::Ours(id) => Ok(parse_id(id)),
+            Reference::Theirs(id) => {
+                let key: Bytes = reference_key(&channel.id.to_string(), id);
+                for look in 0..LOOKS {
+                    if look > 0 {
+                        tokio::time::sleep(APART).await;
+                    }
+                    let found = self.shards.log().referred(key.clone()).await;
+                    match found {
+                        Ok(None) => {}
+                        Ok(Some(at)) => return Ok(Some((at.log, at.n))),
+                        Err(error) => {
+                            tracing::warn!(%error, "receipt not looked up");
+                            return Err(Refusal::Unavailable);
+                        }
+                    }
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    /// Whether a session belongs to this channel: whoever may sign for one must not speak about another's.
+    async fn is_of(&self, channel: &Stored<Channel>, session: LogId) -> Result<bool, Refusal> {
+        if session.kind() != LogKind::Session {
+            return Ok(false);
+        }
+        match self.shards.session_view(session).await {
+            Ok(view) => Ok(view.state.about().is_some_and(|about| {
+                let id = about.terms.links.channel.as_deref();
+                about.tenant == channel.tenant && id == Some(channel.id.to_string().as_str())
+            })),
+            Err(ShardError::NoSuchLog | ShardError::Rejected(())) => Ok(false),
+            Err(_) => Err(Refusal::Unavailable),
+        }
+    }
+}

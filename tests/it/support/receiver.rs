@@ -1,0 +1,162 @@
+//! A peer of ours that takes HTTP requests: keeps what it was sent and answers as it was told. It shares no code with the product.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// One request as it came.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    /// Names in lower case.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Seen {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map_or("", |(_, value)| value)
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+}
+
+/// What to answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Say {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: String,
+}
+
+impl Say {
+    pub(crate) fn json(status: u16, body: &str) -> Self {
+        Self {
+            status,
+            headers: vec![("content-type", "application/json".to_owned())],
+            body: body.to_owned(),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Book {
+    seen: Mutex<Vec<Seen>>,
+    script: Mutex<VecDeque<Say>>,
+    changed: Condvar,
+}
+
+/// A running receiver.
+pub(crate) struct Receiver {
+    pub(crate) addr: SocketAddr,
+    book: Arc<Book>,
+}
+
+impl Receiver {
+    /// Answers every request with `usual`, unless a script says otherwise.
+    pub(crate) fn start(usual: Say) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let book = Arc::<Book>::default();
+        let shared = Arc::clone(&book);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (book, usual) = (Arc::clone(&shared), usual.clone());
+                std::thread::spawn(move || serve(stream, &book, &usual));
+            }
+        });
+        Self { addr, book }
+    }
+
+    /// The next answers, in order; after them the usual one.
+    pub(crate) fn script(&self, answers: impl IntoIterator<Item = Say>) {
+        self.book.script.lock().unwrap().extend(answers);
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.addr)
+    }
+
+    /// Waits until it has seen `count` requests in all.
+    pub(crate) fn seen(&self, count: usize) -> Vec<Seen> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut seen = self.book.seen.lock().unwrap();
+        while seen.len() < count {
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(
+                !left.is_zero(),
+                "only {} of {count} requests came: {seen:?}",
+                seen.len()
+            );
+            (seen, _) = self.book.changed.wait_timeout(seen, left).unwrap();
+        }
+        seen.clone()
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.book.seen.lock().unwrap().len()
+    }
+}
+
+fn serve(stream: TcpStream, book: &Book, usual: &Say) -> Option<()> {
+    let mut writer = stream.try_clone().ok()?;
+    let mut reader = BufReader::new(stream);
+    loop {
+        let seen = read(&mut reader)?;
+        let say = book
+            .script
+            .lock()
+            .unwrap()
+            .pop_front()
+            .unwrap_or_else(|| usual.clone());
+        book.seen.lock().unwrap().push(seen);
+        book.changed.notify_all();
+        let mut answer = format!(
+            "HTTP/1.1 {} -\r\ncontent-length: {}\r\n",
+            say.status,
+            say.body.len()
+        );
+        for (name, value) in &say.headers {
+            answer.push_str(&format!("{name}: {value}\r\n"));
+        }
+        answer.push_str("\r\n");
+        answer.push_str(&say.body);
+        writer.write_all(answer.as_bytes()).ok()?;
+    }
+}
+
+fn read(reader: &mut BufReader<TcpStream>) -> Option<Seen> {
+    let mut line = String::new();
+    reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
+    let mut words = line.split_whitespace();
+    let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
+    let mut headers = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        let Some((name, value)) = line.trim_end().split_once(':') else {
+            break;
+        };
+        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+    }
+    let length = headers.iter().find(|(name, _)| name == "content-length");
+    let length: usize = length.map_or(Some(0), |(_, value)| value.parse().ok())?;
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some(Seen {
+        method,
+        path,
+        headers,
+        body,
+    })
+}
