@@ -20,6 +20,9 @@ pub enum RouteTarget<'a> {
     Skill(&'a str),
 }
 
+/// Whether an agent is among those meant.
+type Meant<'a> = Box<dyn Fn(&Agent) -> bool + 'a>;
+
 /// Where the session waits, and the desk preferred while ready. Agents serve queues: a session that is for an agent, a
 /// group or a skill waits in `home` if one of those meant serves it, else in the first queue that one of them serves.
 /// `None` where nobody provisioned and enabled is meant.
@@ -30,7 +33,7 @@ pub fn route(
     target: RouteTarget<'_>,
     home: Option<&str>,
 ) -> Option<(Place, Option<LogId>)> {
-    let (needs, meant): (String, Box<dyn Fn(&Agent) -> bool + '_>) = match target {
+    let (needs, meant): (String, Meant<'_>) = match target {
         RouteTarget::Queue(queue) => return Some((place(snapshot, tenant, queue)?, None)),
         RouteTarget::Agent(login) => (own_ability(login), Box::new(move |agent| agent.login == login)),
         RouteTarget::Group(group) => (
