@@ -33,7 +33,7 @@ use crate::runtime::clock::Clock;
 use crate::runtime::cores::{CoreId, CoreResult, Cores};
 use crate::runtime::{Drain, DrainPlan, Readiness};
 use crate::shard::Links;
-use crate::telemetry::{Logs, Metrics};
+use crate::telemetry::{Logs, Metrics, TenantLabels};
 
 use self::doors::Doors;
 use self::serving::Parts;
@@ -103,9 +103,10 @@ async fn serve_on(config: Arc<Config>, options: ServeOptions) -> Result<()> {
     let cores = config.cores.count.or(processors());
     let (links, mailrooms) = Links::between(cores, config.limits.queues.mailbox);
     let (opened, mut openings) = mpsc::channel(cores);
+    let store = LogStore::open(&config.store, &clock).context("the session log")?;
     let parts = Parts {
         outbound: outward::options(&config)?,
-        store: LogStore::open(&config.store, &clock).context("the session log")?,
+        store: store.clone(),
         node: NodeId(Uuid::new_v4()),
         links,
         snapshots: provisioning.snapshots().clone(),
@@ -116,6 +117,7 @@ async fn serve_on(config: Arc<Config>, options: ServeOptions) -> Result<()> {
             .map(|it| ux::widget::settings(&it.api_key, &it.endpoint)),
         echo: options.conformance_echo.map(|addr| doors::echo(&config, addr)),
         drain: drain.token(),
+        labels: TenantLabels::new(config.telemetry.tenant_labels),
         opened,
         clock,
         config: Arc::clone(&config),
@@ -166,7 +168,9 @@ async fn serve_on(config: Arc<Config>, options: ServeOptions) -> Result<()> {
         tracing::info!(phase = phase.phase.name(), took = ?phase.took, held = phase.held, cut = phase.cut, "drain phase");
     }
     tracing::info!(clean = report.clean, cut = report.cut, "drained");
-    Ok(running.ended().await?)
+    running.ended().await?;
+    store.close().await;
+    Ok(())
 }
 
 async fn next_order(orders: &mut Option<mpsc::Receiver<Order>>) -> Option<Order> {

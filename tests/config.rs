@@ -256,7 +256,6 @@ fn settings_that_do_not_fit_together_are_refused_with_the_reason() {
             "limits.websocket.message",
         ),
         (&["chat.max_text=40000"], "chat.max_text", "limits.json.string"),
-        (&["chat.page_default=200"], "chat.page_default", "page_max"),
         (&["auth.jwks_file=jwks.json"], "auth.issuer", "who may issue"),
         (&["store.partitions=100"], "store.partitions", "power of two"),
         (&["store.mode=redis"], "store.redis.urls", "is needed"),

@@ -9,11 +9,12 @@ mod tidy {
     pub(crate) mod files;
     pub(crate) mod imports;
     pub(crate) mod lexer;
+    pub(crate) mod settings;
     pub(crate) mod sources;
     pub(crate) mod words;
 }
 
-use tidy::{files, imports, sources, words};
+use tidy::{files, imports, settings, sources, words};
 
 /// Fails with every complaint at once.
 fn must_be_clean(complaints: &[String]) {
@@ -53,6 +54,13 @@ fn files_have_one_idea() {
 #[test]
 fn banned_calls_are_not_made() {
     must_be_clean(&words::banned_calls(&sources::library()));
+}
+
+#[test]
+fn every_setting_is_read_by_somebody() {
+    let keys = settings::keys(include_str!("../config/default.toml"));
+    assert!(keys.len() > 50);
+    must_be_clean(&settings::unread(&keys, &sources::library()));
 }
 
 #[test]

@@ -34,8 +34,8 @@ use crate::runtime::clock::Clock;
 use crate::runtime::cores::{CoreId, CoreResult};
 use crate::runtime::drain::{DrainToken, Phase};
 use crate::runtime::{KeyedLimit, Latch};
-use crate::shard::{Links, Mailroom, Neighbours, ShardOptions, Shards};
-use crate::telemetry::{CoreTally, Lag, watch_lag};
+use crate::shard::{Links, Liveness, Mailroom, Neighbours, ShardOptions, Shards};
+use crate::telemetry::{CoreTally, Lag, TenantLabels, watch_lag};
 
 use super::doors::{Behind, Door};
 use super::stores::LogStore;
@@ -67,6 +67,8 @@ pub(super) struct Parts {
     /// Where conformance suites find an echo; one core serves it.
     pub(super) echo: Option<Door>,
     pub(super) drain: DrainToken,
+    /// Of all cores, so that a tenant has one label.
+    pub(super) labels: TenantLabels,
     pub(super) opened: mpsc::Sender<StoreInfo>,
 }
 
@@ -84,6 +86,10 @@ pub(super) async fn run(
     tokio::task::spawn_local(watch_lag(lag));
     let options = ShardOptions {
         queue_per_log: parts.config.limits.queues.per_log,
+        liveness: Liveness {
+            widget: parts.config.agent.widget_liveness,
+            desk: parts.config.agent.desk_liveness,
+        },
         ..ShardOptions::default()
     };
     let media = media(&parts)?;
@@ -189,7 +195,7 @@ fn services(
         WidgetOptions::new(&config.chat, &config.limits, &config.media, durability),
         Uuid::new_v4().as_u64_pair().0,
     )
-    .counted_by(tally.clone());
+    .counted_by(tally.clone(), parts.labels.clone());
     let workspace = Workspace::new(WorkspaceParts {
         shards: shards.clone(),
         snapshots: parts.snapshots.clone(),

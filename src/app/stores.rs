@@ -7,10 +7,10 @@ use anyhow::{Context as _, Result, bail};
 use crate::config::{Config, Store, StoreMode};
 use crate::log::embedded::{EmbeddedOptions, EmbeddedStore};
 use crate::log::memory::MemoryStore;
-use crate::log::redis::{RedisOptions, RedisStore};
+use crate::log::redis::{RedisOptions, RedisStore, verifying};
 use crate::log::{Durability, SharedLog};
 use crate::model::Millis;
-use crate::provisioning::{Provisioning, Settings};
+use crate::provisioning::{Provisioning, Settings, Usual};
 use crate::runtime::clock::Clock;
 
 /// The session log of this process; each core takes a handle of its own.
@@ -48,6 +48,15 @@ impl LogStore {
         Ok(opened)
     }
 
+    /// Ends what only this process holds, once no core uses it any more: the next start finds a store that was closed.
+    pub(super) async fn close(&self) {
+        if let Self::Embedded(store) = self
+            && let Err(error) = store.close().await
+        {
+            tracing::warn!(%error, "the session log did not close cleanly");
+        }
+    }
+
     /// A handle for one core; made on its thread.
     pub(super) async fn core(&self, core: usize) -> Result<SharedLog> {
         Ok(match self {
@@ -63,6 +72,10 @@ pub(super) fn redis_options(store: &Store) -> Result<RedisOptions> {
     let redis = &store.redis;
     let urls: Vec<&str> = redis.urls.iter().map(crate::config::ServerUrl::as_str).collect();
     let mut options = RedisOptions::at(&urls.join(","))?;
+    options.connections = redis.connections_per_core;
+    if options.secure {
+        options.tls = Some(verifying(redis.ca_file.as_deref())?);
+    }
     options.partitions = store.partitions;
     options.durability = store.durability.word().parse()?;
     options.load_library = redis.load_function;
@@ -79,7 +92,10 @@ pub(super) fn redis_options(store: &Store) -> Result<RedisOptions> {
 
 /// Starts provisioning on the current runtime, which must outlive it.
 pub(super) async fn provisioning(config: &Config, now: Millis) -> Result<Provisioning> {
-    let settings = Settings::from_config(&config.postgres, &config.provisioning, &config.store.data_dir)?;
+    let settings = Settings {
+        usual: Usual::from_config(&config.routing, &config.agent),
+        ..Settings::from_config(&config.postgres, &config.provisioning, &config.store.data_dir)?
+    };
     Ok(Provisioning::start(settings, now).await?)
 }
 

@@ -13,10 +13,6 @@ section! {
         pub idle_close: Duration = Duration::from_secs(45),
         /// Characters of one message.
         pub max_text: usize = 16_384,
-        /// Messages on a page when the request does not say.
-        pub page_default: usize = 20,
-        /// Messages on a page at most.
-        pub page_max: usize = 100,
         /// Members of a session's user data.
         pub user_data_keys: usize = 100,
         /// How long a closed chat still answers a widget that heard of the end.

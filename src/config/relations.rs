@@ -66,16 +66,6 @@ fn agent(config: &Config, must: &mut Must<'_>) {
 fn chat(config: &Config, must: &mut Must<'_>) {
     let chat = &config.chat;
     must(
-        (1..=chat.page_max).contains(&chat.page_default),
-        "chat.page_default",
-        format!("must be from 1 to chat.page_max ({})", chat.page_max),
-    );
-    must(
-        chat.page_max <= 1_000,
-        "chat.page_max",
-        "must be at most 1000: the store reads no larger page".to_owned(),
-    );
-    must(
         chat.max_text <= config.limits.json.string.len(),
         "chat.max_text",
         format!(

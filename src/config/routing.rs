@@ -9,8 +9,8 @@ section! {
     pub struct Routing {
         /// How long an agent has to answer an offer, unless the queue says otherwise.
         pub offer_timeout: Duration = Duration::from_secs(20),
-        /// How long a returning customer waits for the agent they had; zero prefers nobody.
-        pub last_agent: Duration = Duration::from_secs(30),
+        /// How long a customer is remembered with the agent they had, unless the queue says otherwise; zero prefers nobody.
+        pub last_agent: Duration = Duration::from_secs(24 * 3_600),
         /// How often waiting and ready are compared again, should an index be wrong.
         pub sweep: Duration = Duration::from_secs(60),
     }

@@ -8,6 +8,12 @@ use super::kinds::Kinds;
 use super::session_event::OfferKind;
 use super::time::Millis;
 
+/// How long a lost agent keeps their sessions where the record does not say, milliseconds.
+#[must_use]
+pub const fn usual_grace_ms() -> u64 {
+    60_000
+}
+
 /// One fact of a desk's history.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "k", rename_all = "snake_case")]
@@ -36,6 +42,9 @@ pub enum DeskEvent {
         queues: Vec<String>,
         /// May monitor, coach and barge in.
         supervisor: bool,
+        /// How long the agent keeps their sessions once lost, milliseconds.
+        #[serde(default = "usual_grace_ms")]
+        grace_ms: u64,
     },
     /// The state of one medium changed.
     Channel {

@@ -21,7 +21,7 @@ mod time;
 pub use channel::{Media, UnknownMedia};
 pub use crossing::Crossing;
 pub use delivery::DeliveryStatus;
-pub use desk_event::{ChannelState, DeskEvent, FreedReason, Reservation};
+pub use desk_event::{ChannelState, DeskEvent, FreedReason, Reservation, usual_grace_ms};
 pub use effect::{Effect, MatchOp, ReadyDesk, WaitingSession};
 pub use ids::{
     AgentId, BadId, LogId, LogKind, MediaId, MessageId, OfferId, ParticipantId, Spread, TenantId, TransportId,

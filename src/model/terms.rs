@@ -15,6 +15,8 @@ pub struct Terms {
     pub idle_close_ms: u64,
     /// How long a customer who is no longer heard of keeps a held session; one that waits ends at once.
     pub abandon_ms: u64,
+    /// How long after an agent left the customer who speaks again is offered to them first; 0: to nobody in particular.
+    pub last_agent_ms: u64,
     /// Files a customer may send.
     pub max_files: u32,
     /// Said when the silence is noticed.
@@ -33,6 +35,7 @@ impl Default for Terms {
             idle_alert_ms: 255_000,
             idle_close_ms: 45_000,
             abandon_ms: 180_000,
+            last_agent_ms: 86_400_000,
             max_files: 100,
             idle_text: String::new(),
             idle_close_text: String::new(),

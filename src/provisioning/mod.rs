@@ -39,6 +39,7 @@ mod snapshot;
 mod start;
 mod store;
 mod switch;
+mod usual;
 
 pub use account::account;
 pub use directory::{Act, Directory, DirectoryError, Written};
@@ -53,3 +54,4 @@ pub use snapshot::{
 };
 pub use start::{Provisioning, StartError};
 pub use store::{Change, Clash, Expect, Store, StoreError, StoreFuture, Write};
+pub use usual::Usual;

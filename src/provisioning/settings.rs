@@ -6,6 +6,7 @@ use secrecy::SecretString;
 
 use super::postgres::{PostgresSettings, Tls};
 use super::secret::{MasterKeyError, MasterKeys};
+use super::usual::Usual;
 use crate::config;
 
 /// What provisioning needs to know of its surroundings.
@@ -16,6 +17,8 @@ pub struct Settings {
     pub masters: MasterKeys,
     /// Where this node keeps its last snapshot, sealed; absent keeps none.
     pub sealed_snapshot: Option<PathBuf>,
+    /// What holds where an object does not say.
+    pub usual: Usual,
 }
 
 /// Which store.
@@ -69,6 +72,7 @@ impl Settings {
             backend,
             masters,
             sealed_snapshot,
+            usual: Usual::default(),
         })
     }
 }

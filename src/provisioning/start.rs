@@ -15,6 +15,7 @@ use super::secret::MasterKeys;
 use super::settings::{Backend, Settings};
 use super::snapshot::{BuildError, Publisher, SealedError, SealedFile, Snapshot, Snapshots};
 use super::store::{Store, StoreError};
+use super::usual::Usual;
 use crate::model::Millis;
 
 /// Running provisioning. Dropping it stops following the store.
@@ -56,10 +57,17 @@ impl Provisioning {
             Backend::Embedded(path) => Arc::new(EmbeddedStore::open(&path)?),
             Backend::Postgres(settings) => Arc::new(PostgresStore::connect(settings)?),
         };
-        Self::start_on(store, settings.masters, settings.sealed_snapshot, now).await
+        Self::start_with(
+            store,
+            settings.masters,
+            settings.sealed_snapshot,
+            settings.usual,
+            now,
+        )
+        .await
     }
 
-    /// The same on a store that is open.
+    /// The same on a store that is open, with the usual settings of a node.
     ///
     /// # Errors
     /// Any [`StartError`].
@@ -67,6 +75,16 @@ impl Provisioning {
         store: Arc<dyn Store>,
         masters: MasterKeys,
         sealed_snapshot: Option<PathBuf>,
+        now: Millis,
+    ) -> Result<Self, StartError> {
+        Self::start_with(store, masters, sealed_snapshot, Usual::default(), now).await
+    }
+
+    async fn start_with(
+        store: Arc<dyn Store>,
+        masters: MasterKeys,
+        sealed_snapshot: Option<PathBuf>,
+        usual: Usual,
         now: Millis,
     ) -> Result<Self, StartError> {
         let masters = Arc::new(masters);
@@ -82,7 +100,7 @@ impl Provisioning {
             Arc::clone(&store),
             Arc::clone(&masters),
             sealed,
-            first,
+            first.with(usual),
         ));
         let follower = tokio::spawn(Arc::clone(&publisher).follow()).abort_handle();
         Ok(Provisioning {

@@ -13,5 +13,5 @@ mod target;
 pub use builtin::{BuiltinRouter, sweep};
 pub use links::links;
 pub use positions::tell_positions;
-pub use profile::{desk_profile, display_name, place, priority};
+pub use profile::{desk_profile, display_name, last_agent_ms, place, priority};
 pub use target::{RouteTarget, route};

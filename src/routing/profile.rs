@@ -1,5 +1,7 @@
 //! From provisioning to what routing compares: an agent's abilities and a session's needs.
 
+use std::time::Duration;
+
 use crate::model::{AgentId, TenantId};
 use crate::provisioning::Snapshot;
 use crate::provisioning::objects::{Agent, AgentRole, Queue};
@@ -9,6 +11,7 @@ use crate::session::{DeskProfile, Place};
 #[must_use]
 pub fn desk_profile(snapshot: &Snapshot, tenant: TenantId, login: &AgentId) -> Option<DeskProfile> {
     let agent = &snapshot.agent(tenant, login)?.value;
+    let grace = snapshot.tenant(tenant)?.agent_grace_sec;
     agent.enabled.then(|| DeskProfile {
         name: display_name(agent),
         capacity: agent
@@ -19,6 +22,7 @@ pub fn desk_profile(snapshot: &Snapshot, tenant: TenantId, login: &AgentId) -> O
         skills: abilities(agent),
         queues: queues_of(snapshot, tenant, agent),
         supervisor: agent.is(AgentRole::Supervisor),
+        grace_ms: settled(grace, snapshot.usual().agent_grace),
     })
 }
 
@@ -30,7 +34,7 @@ pub fn place(snapshot: &Snapshot, tenant: TenantId, queue: &str) -> Option<Place
         queue: queue.name.clone(),
         priority: priority(queue.priority),
         skills: needs(queue),
-        offer_ms: u64::from(queue.offer_timeout_sec) * 1_000,
+        offer_ms: settled(queue.offer_timeout_sec, snapshot.usual().offer_timeout),
     })
 }
 
@@ -38,6 +42,21 @@ pub fn place(snapshot: &Snapshot, tenant: TenantId, queue: &str) -> Option<Place
 #[must_use]
 pub fn priority(given: i32) -> u32 {
     given.saturating_add(1 << 16).max(0).unsigned_abs()
+}
+
+/// How long a customer of this queue is remembered with the agent they had, milliseconds.
+#[must_use]
+pub fn last_agent_ms(snapshot: &Snapshot, tenant: TenantId, queue: &str) -> u64 {
+    let own = snapshot
+        .queue(tenant, queue)
+        .and_then(|queue| queue.value.last_agent_sec);
+    settled(own, snapshot.usual().last_agent)
+}
+
+/// What provisioning settled in seconds, else what is usual; in milliseconds.
+fn settled(seconds: Option<u32>, usual: Duration) -> u64 {
+    let own = seconds.map(|seconds| u64::from(seconds) * 1_000);
+    own.unwrap_or_else(|| u64::try_from(usual.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// What customers and colleagues read.

@@ -71,6 +71,7 @@ impl Session {
                     mode: None,
                     present: true,
                     lost: false,
+                    left: None,
                 });
                 if *role == Role::Agent && *visibility == Visibility::All && !self.is_closed() {
                     self.phase = Phase::Active;
@@ -80,10 +81,15 @@ impl Session {
                 }
             }
             SessionEvent::Left { participant, reason } => {
+                let before_the_end = (*reason != LeaveReason::Closed).then_some(n);
                 Arc::make_mut(&mut self.participants).change(*participant, |left| {
                     left.present = false;
+                    left.left = before_the_end;
                     left.lost = *reason == LeaveReason::Lost;
                 });
+                if self.places.iter().any(|held| held.participant == *participant) {
+                    self.let_go = record.at;
+                }
                 self.places.retain(|held| held.participant != *participant);
                 if self.phase == Phase::Active && self.participants.holders().next().is_none() {
                     self.phase = Phase::Parked;

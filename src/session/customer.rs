@@ -181,7 +181,7 @@ fn wake(draft: &mut Draft<'_>) {
         return;
     }
     if let Some(place) = draft.state.home.clone() {
-        let prefer = draft.state.last_desk;
+        let prefer = draft.state.remembered_desk(draft.now);
         draft.queue(place, prefer, QueueReason::Woken);
     }
 }

@@ -28,6 +28,9 @@ pub struct Participant {
     pub present: bool,
     /// Whether nothing was heard of them for their liveness deadline.
     pub lost: bool,
+    /// Number of the record with which they left before the end; `None` while they are here, and for who stayed to the end.
+    #[serde(default)]
+    pub left: Option<u64>,
 }
 
 /// Everybody, in the order they joined. Those who left stay, so that what they said keeps its author.

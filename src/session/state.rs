@@ -48,6 +48,9 @@ pub struct Session {
     pub(super) home: Option<Place>,
     /// The desk that held it last.
     pub(super) last_desk: Option<LogId>,
+    /// When somebody last gave up a place.
+    #[serde(default)]
+    pub(super) let_go: Millis,
     /// The present holders' places: who, at which desk, under which offer.
     pub(super) places: Vec<Held>,
     pub(super) silence: Silence,
@@ -248,6 +251,13 @@ impl Session {
 
     pub(super) fn is_closed(&self) -> bool {
         matches!(self.phase, Phase::Closed { .. })
+    }
+
+    /// The desk that held it last, while the customer is still remembered there.
+    pub(super) fn remembered_desk(&self, now: Millis) -> Option<LogId> {
+        let kept_ms = self.about()?.terms.last_agent_ms;
+        self.last_desk
+            .filter(|_| kept_ms > 0 && now < self.let_go.plus(kept_ms))
     }
 
     /// When its silence has a consequence. One that waits is not silent: it is spoken to. An asynchronous one that no agent

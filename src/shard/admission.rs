@@ -150,6 +150,7 @@ impl CoreTable {
             log,
             top: 0,
             now,
+            liveness: self.options.liveness,
             fresh: &mut fresh,
         };
         let step: Step<Session> =

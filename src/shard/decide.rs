@@ -70,6 +70,7 @@ pub(super) fn decide<M: Machine>(
             log,
             top: draft.top.n,
             now,
+            liveness: options.liveness,
             fresh: &mut fresh,
         };
         match draft.state.decide(&ask.input, &mut context) {

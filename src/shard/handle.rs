@@ -97,6 +97,7 @@ impl Shards {
             attempts: Cell::new(0),
             due: RefCell::default(),
             due_wake: tokio::sync::Notify::new(),
+            rechecks: RefCell::default(),
             heard: RefCell::new(HashSet::new()),
         });
         if let Some(watch) = core.log.take_watch() {

@@ -7,6 +7,7 @@ use crate::model::{LogId, LogKind};
 use crate::session::{Desk, Session};
 
 use super::machine::Machine;
+use super::options::millis;
 use super::table::CoreTable;
 
 impl CoreTable {
@@ -51,6 +52,6 @@ impl CoreTable {
         if let Some(input) = view.and_then(|view| view.state.returned()) {
             self.tell::<M>(log, input);
         }
-        M::ALIVE_MS
+        millis(M::alive(&self.options.liveness))
     }
 }

@@ -1,6 +1,7 @@
 //! What the pump needs of a machine; [`Session`](crate::session::Session) and [`Desk`](crate::session::Desk) are the two.
 
 use std::fmt;
+use std::time::Duration;
 
 use bytes::Bytes;
 use uuid::Uuid;
@@ -11,6 +12,7 @@ use crate::model::{Effect, LogId, Millis, Record};
 use super::ask::Ask;
 use super::cells::Cells;
 use super::link::{Command, News};
+use super::options::Liveness;
 use super::slot::Table;
 use super::table::CoreTable;
 use super::view::View;
@@ -23,6 +25,8 @@ pub struct Context<'a> {
     pub top: u64,
     /// Now; never below the time of the last record.
     pub now: Millis,
+    /// How long signs of life count.
+    pub liveness: Liveness,
     /// Fresh ids.
     pub fresh: &'a mut dyn FnMut() -> Uuid,
 }
@@ -81,8 +85,8 @@ pub trait Machine: Default + Clone + fmt::Debug + Send + Sync + Sized + 'static 
     /// What to tell the log that asked, where the answer holds something for it.
     fn answer(reply: &Self::Reply) -> Option<crate::model::Crossing>;
 
-    /// How long a sign of life counts, in milliseconds.
-    const ALIVE_MS: u64;
+    /// How long a sign of life counts.
+    fn alive(liveness: &Liveness) -> Duration;
 
     /// A snapshot record of the state.
     fn snapshot(&self, at: Millis) -> Record<Self::Event>;

@@ -1,6 +1,7 @@
 //! The two machines as the pump knows them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -17,6 +18,7 @@ use super::ask::Ask;
 use super::cells::Cells;
 use super::link::{Command, News};
 use super::machine::{Context, Machine, Step, ViewReply};
+use super::options::{Liveness, millis};
 use super::slot::Table;
 use super::table::CoreTable;
 use super::view::View;
@@ -34,7 +36,9 @@ impl Machine for Session {
     type Reply = SessionReply;
     type Rejection = Rejection;
 
-    const ALIVE_MS: u64 = 120_000;
+    fn alive(liveness: &Liveness) -> Duration {
+        liveness.widget
+    }
 
     fn decide(&self, input: &SessionInput, context: &mut Context<'_>) -> Result<Step<Self>, Rejection> {
         let circumstances = Circumstances {
@@ -61,7 +65,7 @@ impl Machine for Session {
         } else {
             LIVE_MS
         };
-        Ok(step(decision, indexes, expire_ms))
+        Ok(step(decision, indexes, expire_ms, &context.liveness))
     }
 
     fn apply(&mut self, n: u64, record: &Record<SessionEvent>) {
@@ -138,7 +142,9 @@ impl Machine for Desk {
     type Reply = DeskReply;
     type Rejection = DeskRejection;
 
-    const ALIVE_MS: u64 = 45_000;
+    fn alive(liveness: &Liveness) -> Duration {
+        liveness.desk
+    }
 
     fn decide(&self, input: &DeskInput, context: &mut Context<'_>) -> Result<Step<Self>, DeskRejection> {
         let circumstances = Circumstances {
@@ -151,6 +157,7 @@ impl Machine for Desk {
             Self::decide(self, input, circumstances)?,
             Vec::new(),
             DESK_MS,
+            &context.liveness,
         ))
     }
 
@@ -229,10 +236,13 @@ fn step<M: Machine>(
     decision: Decision<M::Event, M::Reply>,
     mut indexes: Vec<Index>,
     expire_ms: u64,
+    liveness: &Liveness,
 ) -> Step<M> {
     indexes.extend(decision.marks.alive.map(|alive| {
         if alive {
-            Index::Alive { ttl_ms: M::ALIVE_MS }
+            Index::Alive {
+                ttl_ms: millis(M::alive(liveness)),
+            }
         } else {
             Index::NotAlive
         }

@@ -43,6 +43,6 @@ pub use follower::Follower;
 pub use handle::{Keyed, KeyedCause, Neighbours, Records, Shards};
 pub use link::{Links, Mailroom};
 pub use machine::{Context, Machine, Step, ViewReply};
-pub use options::ShardOptions;
+pub use options::{Liveness, ShardOptions};
 pub use router::Router;
 pub use view::{DeskView, SessionView, Typing, View};

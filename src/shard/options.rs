@@ -2,6 +2,24 @@
 
 use std::time::Duration;
 
+/// How long a sign of life counts; who is not heard of again in that time is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Liveness {
+    /// Of a customer's page.
+    pub widget: Duration,
+    /// Of an agent's desk.
+    pub desk: Duration,
+}
+
+impl Default for Liveness {
+    fn default() -> Self {
+        Self {
+            widget: Duration::from_secs(120),
+            desk: Duration::from_secs(45),
+        }
+    }
+}
+
 /// Bounds and deadlines; the defaults are the design's.
 #[derive(Debug, Clone)]
 pub struct ShardOptions {
@@ -31,6 +49,8 @@ pub struct ShardOptions {
     pub lease: Duration,
     /// How often signs of life are written.
     pub renew_every: Duration,
+    /// How long one counts.
+    pub liveness: Liveness,
 }
 
 impl Default for ShardOptions {
@@ -49,6 +69,7 @@ impl Default for ShardOptions {
             attempts: 1_024,
             lease: Duration::from_secs(20),
             renew_every: Duration::from_secs(10),
+            liveness: Liveness::default(),
         }
     }
 }
@@ -56,11 +77,15 @@ impl Default for ShardOptions {
 impl ShardOptions {
     /// How long an effect is left to the node that wrote it, in milliseconds.
     pub(super) fn grace_ms(&self) -> u64 {
-        u64::try_from(self.effect_grace.as_millis()).unwrap_or(u64::MAX)
+        millis(self.effect_grace)
     }
 
     /// How long a leased effect is not leased again, in milliseconds.
     pub(super) fn lease_ms(&self) -> u64 {
-        u64::try_from(self.lease.as_millis()).unwrap_or(u64::MAX)
+        millis(self.lease)
     }
+}
+
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,7 +1,7 @@
 //! Everything one core of the shard table holds.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -41,6 +41,8 @@ pub struct CoreTable {
     /// Partitions in which something became due before their next sweep.
     pub(super) due: RefCell<BTreeSet<u16>>,
     pub(super) due_wake: tokio::sync::Notify,
+    /// Partitions that are being compared with the store, and whether they must be once more.
+    pub(super) rechecks: RefCell<HashMap<u16, bool>>,
     /// Logs heard from since the last renewal.
     pub(super) heard: RefCell<HashSet<LogId>>,
 }

@@ -1,9 +1,11 @@
 //! Records and signals of other nodes, and what to do when some may have been missed.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::log::{StoredRecord, Watch, WatchEvent};
-use crate::model::{LogId, LogKind};
+use crate::model::{LogId, LogKind, Position};
+use crate::runtime::Backoff;
 use crate::session::{Desk, Session};
 
 use super::machine::Machine;
@@ -11,6 +13,13 @@ use super::replica::Misfit;
 use super::slot::Slot;
 use super::table::CoreTable;
 use super::view::Typing;
+
+/// Logs compared in one call.
+const COMPARED: usize = 1_000;
+/// Attempts of one comparison; with [`AGAIN`] about five minutes.
+const COMPARISONS: u32 = 64;
+/// Between two of them.
+const AGAIN: Backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(10));
 
 impl CoreTable {
     /// Takes what the store tells this core.
@@ -29,8 +38,7 @@ impl CoreTable {
                 }
                 WatchEvent::Lost { partition } => {
                     metrics::counter!("nexus_watch_lost_total").increment(1);
-                    self.recheck::<Session>(partition);
-                    self.recheck::<Desk>(partition);
+                    self.recheck(partition);
                 }
             }
         }
@@ -74,37 +82,74 @@ impl CoreTable {
         });
     }
 
-    /// Compares the tops of a partition's replicas with the store, and reads those that differ.
-    fn recheck<M: Machine>(self: &Rc<Self>, partition: u16) {
+    /// Compares the replicas of a partition with the store. One task a partition: a loss while it is under way makes it go round
+    /// once more.
+    fn recheck(self: &Rc<Self>, partition: u16) {
+        if let Some(again) = self.rechecks.borrow_mut().get_mut(&partition) {
+            *again = true;
+            return;
+        }
+        self.rechecks.borrow_mut().insert(partition, false);
+        let core = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            loop {
+                core.compare::<Session>(partition).await;
+                core.compare::<Desk>(partition).await;
+                let mut rechecks = core.rechecks.borrow_mut();
+                match rechecks.get_mut(&partition) {
+                    Some(again) if *again => *again = false,
+                    _ => {
+                        rechecks.remove(&partition);
+                        return;
+                    }
+                }
+            }
+        });
+    }
+
+    /// Reads the logs whose tops differ. Replicas that could not be compared for too long are not believed any more.
+    async fn compare<M: Machine>(self: &Rc<Self>, partition: u16) {
         let slots = M::table(self).of_partition(partition, self.log.info().partitions);
         let slots: Vec<_> = slots
             .into_iter()
             .filter(|slot| slot.inner.borrow().replica.is_some())
             .collect();
-        if slots.is_empty() {
-            return;
-        }
-        let core = Rc::clone(self);
-        tokio::task::spawn_local(async move {
-            for slots in slots.chunks(1_000) {
-                let logs: Vec<LogId> = slots.iter().map(|slot| slot.log).collect();
-                let tops = loop {
-                    match core.log.tops(partition, logs.clone()).await {
-                        Ok(tops) => break tops,
-                        Err(error) => {
-                            tracing::debug!(%error, partition, "tops could not be compared yet");
-                            tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-                        }
-                    }
-                };
-                for (slot, top) in slots.iter().zip(tops) {
-                    let known = slot.inner.borrow().replica.as_ref().map(|replica| replica.top);
-                    if known.is_some() && known != top {
-                        core.refresh(Rc::clone(slot));
+        for slots in slots.chunks(COMPARED) {
+            let logs: Vec<LogId> = slots.iter().map(|slot| slot.log).collect();
+            let Some(tops) = self.tops(partition, logs).await else {
+                tracing::warn!(
+                    partition,
+                    "the store did not say where its logs stand; they are read again when somebody asks"
+                );
+                for slot in slots {
+                    let mut inner = slot.inner.borrow_mut();
+                    // A pump at work reads by itself.
+                    if !inner.pumping {
+                        inner.replica = None;
                     }
                 }
+                continue;
+            };
+            for (slot, top) in slots.iter().zip(tops) {
+                let known = slot.inner.borrow().replica.as_ref().map(|replica| replica.top);
+                if known.is_some() && known != top {
+                    self.refresh(Rc::clone(slot));
+                }
             }
-        });
+        }
+    }
+
+    /// Where logs stand; `None` when the store did not say in [`COMPARISONS`] attempts.
+    async fn tops(&self, partition: u16, logs: Vec<LogId>) -> Option<Vec<Option<Position>>> {
+        for attempt in 0..COMPARISONS {
+            match self.log.tops(partition, logs.clone()).await {
+                Ok(tops) => return Some(tops),
+                Err(error) => tracing::debug!(%error, partition, attempt, "tops could not be compared yet"),
+            }
+            let random = uuid::Uuid::new_v4().as_u64_pair().0;
+            tokio::time::sleep(AGAIN.delay(attempt, random)).await;
+        }
+        None
     }
 
     /// A signal, from here or from another node.

@@ -132,6 +132,7 @@ async fn open(widgets: &Widgets, call: &Call, access: &Access, chat: CreateChat)
         welcome: welcome(call, access.tenant, tenant, endpoint, &language),
         terms: Terms {
             links: routing::links(snapshot, access.tenant, endpoint, Media::Chat, None),
+            last_agent_ms: routing::last_agent_ms(snapshot, access.tenant, &endpoint.queue),
             ..terms(widgets, call, access.tenant, tenant, &language)
         },
     }));

@@ -45,9 +45,6 @@ pub struct Widgets {
     labels: TenantLabels,
 }
 
-/// Tenants that have a label of their own in what this core counts.
-const LABELLED_TENANTS: usize = 256;
-
 impl Widgets {
     /// The interface over this core's shards. `origin` is random, and makes the names of this core's calls unlike any other's.
     #[must_use]
@@ -68,15 +65,16 @@ impl Widgets {
             decoder: RefCell::new(JsonDecoder::new(options.structure)),
             references: References::new(origin),
             tally: None,
-            labels: TenantLabels::new(LABELLED_TENANTS),
+            labels: TenantLabels::new(usize::from(u8::MAX)),
             options,
         }
     }
 
-    /// Counts new chats in the tally of the core.
+    /// Counts new chats in the tally of the core, and by tenant under the labels of the process.
     #[must_use]
-    pub fn counted_by(mut self, tally: CoreTally) -> Self {
+    pub fn counted_by(mut self, tally: CoreTally, labels: TenantLabels) -> Self {
         self.tally = Some(tally);
+        self.labels = labels;
         self
     }
 

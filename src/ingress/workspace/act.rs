@@ -334,22 +334,20 @@ impl Shared {
         }
     }
 
-    /// The same for somebody who may read it: in it, invited, in it when it ended, or a supervisor.
+    /// The same for somebody who may read it, and up to which record: a supervisor and who is or was in it to the end all of it, a
+    /// former participant what there was when they left.
     pub(super) async fn readable(
         &self,
         who: &AgentPrincipal,
         session: LogId,
-    ) -> Result<std::sync::Arc<SessionView>, Fault> {
+    ) -> Result<(std::sync::Arc<SessionView>, u64), Fault> {
         let view = self.session_of(who.tenant, session).await?;
-        let was_there =
-            picture::last_stay(&view.state, &who.agent).is_some() && view.state.closed_at().is_some();
-        if was_there
-            || picture::is_engaged(&view.state, &who.agent)
-            || who.is_supervisor(&self.snapshots.load())
-        {
-            Ok(view)
+        let reach = if who.is_supervisor(&self.snapshots.load()) {
+            Some(u64::MAX)
         } else {
-            Err(Code::Forbidden.into())
-        }
+            picture::reach(&view.state, &who.agent)
+        };
+        let upto = reach.ok_or(Code::Forbidden)?.min(view.top.n);
+        Ok((view, upto))
     }
 }

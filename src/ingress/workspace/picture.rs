@@ -26,6 +26,19 @@ pub(super) fn sight(session: &Session, me: &AgentId) -> Visibility {
     }
 }
 
+/// Up to which record a session is an agent's to read: all of it for who is in it, asked into it, or was in it at its end; up
+/// to where they left for who left before; `None` for who was never in it.
+pub(super) fn reach(session: &Session, me: &AgentId) -> Option<u64> {
+    if is_engaged(session, me) {
+        return Some(u64::MAX);
+    }
+    let stays = session
+        .participants()
+        .iter()
+        .filter(|one| one.agent.as_ref() == Some(me));
+    stays.map(|stay| stay.left.unwrap_or(u64::MAX)).max()
+}
+
 /// The agent's newest stay, over or not.
 pub(super) fn last_stay<'a>(session: &'a Session, me: &AgentId) -> Option<&'a Participant> {
     session

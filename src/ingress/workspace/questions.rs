@@ -43,13 +43,13 @@ async fn transcript(
     upto: Option<u64>,
     limit: usize,
 ) -> Result<Value, Fault> {
-    let view = shared.readable(who, session).await?;
+    let (view, reach) = shared.readable(who, session).await?;
     let sight = if who.is_supervisor(&shared.snapshots.load()) {
         crate::model::Visibility::Supervisor
     } else {
         picture::sight(&view.state, &who.agent)
     };
-    let upto = upto.map_or(view.top.n, |upto| upto.min(view.top.n));
+    let upto = upto.map_or(reach, |upto| upto.min(reach));
     let page = shared
         .shards
         .session_page(session, upto, MOST_RECORDS)

@@ -312,7 +312,7 @@ impl Workspace {
     /// A file that was sent in a session the agent may read.
     async fn file(&self, who: &AgentPrincipal, session: LogId, media: &str) -> Result<Response, Fault> {
         let media: MediaId = media.parse().map_err(|_| Code::NotFound)?;
-        let view = self.shared.readable(who, session).await?;
+        let (view, reach) = self.shared.readable(who, session).await?;
         let sent = |event: &SessionEvent| match event {
             SessionEvent::File {
                 media: known, mime, ..
@@ -322,6 +322,7 @@ impl Workspace {
         let find = |entries: &[std::sync::Arc<crate::shard::Entry<SessionEvent>>]| {
             entries
                 .iter()
+                .filter(|entry| entry.n <= reach)
                 .find_map(|entry| Some((sent(&entry.record.event)?, entry.record.body.as_str().to_owned())))
         };
         let mut found = find(&view.tail);
@@ -329,7 +330,7 @@ impl Workspace {
             let page = self
                 .shared
                 .shards
-                .session_page(session, view.top.n, FILE_RECORDS)
+                .session_page(session, reach, FILE_RECORDS)
                 .await;
             found = find(&page.map_err(|error| act::shard_fault(error, |()| Code::Internal.into()))?);
         }

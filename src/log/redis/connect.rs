@@ -23,6 +23,12 @@ const RECONNECT_DELAY_MS: (u32, u32) = (20, 1_000);
 
 /// A connected client with time-outs and bounds as they must be; `attempts` is how often it may send one command.
 pub(super) async fn connect(options: &RedisOptions, attempts: u32) -> Result<Client, LogError> {
+    if options.secure && options.tls.is_none() {
+        // Never in clear what was asked for over TLS.
+        return Err(LogError::OutOfBounds {
+            reason: "redis over TLS needs authorities".to_owned(),
+        });
+    }
     let mut config = Config {
         server: server(options)?,
         version: RespVersion::RESP3,

@@ -42,7 +42,7 @@ pub(super) struct RedisCore {
 
 impl Drop for RedisCore {
     fn drop(&mut self) {
-        connect::close(self.link.client());
+        self.link.clients().for_each(connect::close);
     }
 }
 
@@ -255,9 +255,16 @@ impl Log for RedisCore {
         }
         let (link, signals) = (Arc::clone(&self.link), Arc::clone(&self.signals));
         tokio::spawn(async move {
-            let partition = link.partition(link.number_of(log));
+            let number = link.number_of(log);
+            let partition = link.partition(number);
             let channel = partition.channel(log);
-            subscribe::publish(link.client(), partition, channel, publication::signal(&payload)).await;
+            subscribe::publish(
+                link.client(number),
+                partition,
+                channel,
+                publication::signal(&payload),
+            )
+            .await;
             signals.fetch_sub(1, Ordering::AcqRel);
         });
     }

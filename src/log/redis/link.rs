@@ -38,15 +38,22 @@ pub(super) struct Call {
     pub(super) partition: u16,
 }
 
-/// The connection. Shared with the tasks of its core.
+/// One connection (of a cluster: one to each master).
 #[derive(Debug)]
-pub(super) struct Link {
+struct Line {
     client: Client,
     /// Follows redirections and tries again: nothing is lost by asking twice.
     reads: WithOptions<Client>,
     /// One attempt. A redirection would be a second, so an append that meets a slot on the move ends unknown; the client has learnt
     /// the new place by then.
     writes: WithOptions<Client>,
+}
+
+/// The connections. Shared with the tasks of their core. Calls of one partition keep to one of them, and so to their order.
+#[derive(Debug)]
+pub(super) struct Link {
+    /// At least one.
+    lines: Vec<Line>,
     partitions: Vec<Partition>,
     identity: Bytes,
     load_library: bool,
@@ -61,21 +68,24 @@ pub(super) struct Link {
 impl Link {
     /// Connects; the identity is what `RedisStore` found.
     pub(super) fn new(
-        client: Client,
+        clients: Vec<Client>,
         partitions: Vec<Partition>,
         identity: Bytes,
         options: &RedisOptions,
     ) -> Self {
-        let attempts = |count| {
+        let attempts = |client: &Client, count| {
             client.with_options(&Options {
                 max_attempts: Some(count),
                 ..Options::default()
             })
         };
-        Self {
-            reads: attempts(3),
-            writes: attempts(1),
+        let lines = clients.into_iter().map(|client| Line {
+            reads: attempts(&client, 3),
+            writes: attempts(&client, 1),
             client,
+        });
+        Self {
+            lines: lines.collect(),
             partitions,
             identity,
             load_library: options.load_library,
@@ -87,8 +97,19 @@ impl Link {
         }
     }
 
-    pub(super) fn client(&self) -> &Client {
-        &self.client
+    /// The connection that answers for a partition.
+    fn line(&self, partition: u16) -> &Line {
+        &self.lines[usize::from(partition) % self.lines.len()]
+    }
+
+    /// The client of a partition.
+    pub(super) fn client(&self, partition: u16) -> &Client {
+        &self.line(partition).client
+    }
+
+    /// Every client.
+    pub(super) fn clients(&self) -> impl Iterator<Item = &Client> {
+        self.lines.iter().map(|line| &line.client)
     }
 
     pub(super) fn partition(&self, number: u16) -> &Partition {
@@ -116,7 +137,7 @@ impl Link {
         } else {
             library::Policy::Verify
         };
-        library::ensure(&self.client, policy).await?;
+        library::ensure(self.client(call.partition), policy).await?;
         self.call_once(call, args())
             .await?
             .ok_or_else(|| LogError::unavailable("the redis functions are gone again"))
@@ -124,12 +145,12 @@ impl Link {
 
     /// `None`: the server does not know the function, so nothing happened.
     async fn call_once(&self, call: Call, args: Vec<Value>) -> Result<Option<Resp3Frame>, LogError> {
-        let _place = self.take_place()?;
         let Call {
             function,
             access,
             partition,
         } = call;
+        let _place = self.take_place(partition)?;
         let nonce = self.nonce();
         let keys = self.partition(partition);
         let mut line = Vec::with_capacity(args.len() + 6);
@@ -141,8 +162,8 @@ impl Link {
         line.extend(args);
         let command = CustomCommand::new_static("FCALL", ClusterHash::Custom(keys.slot), false);
         let client = match access {
-            Access::Read => &self.reads,
-            Access::Write => &self.writes,
+            Access::Read => &self.line(partition).reads,
+            Access::Write => &self.line(partition).writes,
         };
         let asked = Instant::now();
         match client.custom_raw(command, line).await {
@@ -199,15 +220,17 @@ impl Link {
             return;
         }
         tracing::warn!(why, "making the redis connection anew");
-        let (client, renewing) = (self.client.clone(), Arc::clone(&self.renewing));
+        let clients: Vec<Client> = self.clients().cloned().collect();
+        let renewing = Arc::clone(&self.renewing);
         tokio::spawn(async move {
-            let _ = tokio::time::timeout(RENEWAL_PAUSE, client.force_reconnection()).await;
+            let all = clients.iter().map(ClientLike::force_reconnection);
+            let _ = tokio::time::timeout(RENEWAL_PAUSE, futures_util::future::join_all(all)).await;
             renewing.store(false, Ordering::Release);
         });
     }
 
-    fn take_place(&self) -> Result<Place<'_>, LogError> {
-        if self.renewing.load(Ordering::Acquire) || self.client.state() != ClientState::Connected {
+    fn take_place(&self, partition: u16) -> Result<Place<'_>, LogError> {
+        if self.renewing.load(Ordering::Acquire) || self.client(partition).state() != ClientState::Connected {
             return Err(LogError::unavailable("not connected to redis"));
         }
         let place = Place(&self.in_flight);
@@ -222,9 +245,13 @@ impl Link {
         Bytes::copy_from_slice(&nonce.to_be_bytes())
     }
 
-    /// On a single server one connection answers for every partition.
+    /// On a single server a connection answers for every partition that keeps to it.
     fn answers_for(&self, partition: u16) -> u16 {
-        if self.client.is_clustered() { partition } else { 0 }
+        if self.client(partition).is_clustered() {
+            partition
+        } else {
+            partition % u16::try_from(self.lines.len()).unwrap_or(u16::MAX)
+        }
     }
 
     fn note_heard(&self, partition: u16) {

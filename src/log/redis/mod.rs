@@ -29,6 +29,8 @@ mod ring;
 mod rollback;
 mod store;
 mod subscribe;
+mod tls;
 
 pub use options::{BadRedisUrl, RedisOptions, RingLimits};
 pub use store::RedisStore;
+pub use tls::{BadAuthorities, verifying};

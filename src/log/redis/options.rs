@@ -15,6 +15,10 @@ pub struct RedisOptions {
     pub nodes: Vec<(String, u16)>,
     /// Whether the nodes are a Redis Cluster.
     pub cluster: bool,
+    /// Connections of one core for its calls; at least one is made.
+    pub connections: usize,
+    /// Whether the address asks for TLS; needs `tls`.
+    pub secure: bool,
     /// `None`: plain TCP.
     pub tls: Option<Arc<rustls::ClientConfig>>,
     /// ACL user.
@@ -59,6 +63,8 @@ impl Default for RedisOptions {
         Self {
             nodes: vec![("127.0.0.1".to_owned(), 6379)],
             cluster: false,
+            connections: 1,
+            secure: false,
             tls: None,
             username: None,
             password: None,
@@ -95,11 +101,12 @@ impl fmt::Debug for RedisOptions {
 
 /// The text is not an address of a Redis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected redis://[user:password@]host:port or redis-cluster://…, several separated by commas")]
+#[error("expected redis[s]://[user:password@]host:port or redis[s]-cluster://…, several separated by commas")]
 pub struct BadRedisUrl;
 
 impl RedisOptions {
-    /// The defaults for `redis://[user:password@]host:port[,redis://…]`; with `redis-cluster://`, or more than one, a cluster.
+    /// The defaults for `redis://[user:password@]host:port[,redis://…]`; with `redis-cluster://`, or more than one, a cluster;
+    /// with `rediss` for `redis`, over TLS.
     ///
     /// # Errors
     /// [`BadRedisUrl`] for anything else.
@@ -112,7 +119,9 @@ impl RedisOptions {
             let (scheme, rest) = part.trim().split_once("://").ok_or(BadRedisUrl)?;
             match scheme {
                 "redis" => {}
+                "rediss" => options.secure = true,
                 "redis-cluster" => options.cluster = true,
+                "rediss-cluster" => (options.cluster, options.secure) = (true, true),
                 _ => return Err(BadRedisUrl),
             }
             let (credentials, address) = match rest.trim_end_matches('/').rsplit_once('@') {
@@ -150,6 +159,8 @@ mod tests {
         assert!(!options.cluster);
         assert!(RedisOptions::at("redis-cluster://[::1]:1").unwrap().cluster);
         assert!(RedisOptions::at("redis://a:1,redis://b:2").unwrap().cluster);
+        let sealed = RedisOptions::at("rediss-cluster://a:1").unwrap();
+        assert!(sealed.cluster && sealed.secure);
     }
 
     #[test]

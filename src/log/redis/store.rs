@@ -45,10 +45,15 @@ impl RedisStore {
         };
         library::ensure(&client, policy).await?;
         let identity = identity::establish(&client, &partitions, Uuid::new_v4(), options.adopt).await?;
-        let link = Arc::new(Link::new(client, partitions, identity.encode(), &options));
+        let mut clients = vec![client];
+        while clients.len() < options.connections {
+            clients.push(connect::connect(&options, 1).await?);
+        }
+        let link = Arc::new(Link::new(clients, partitions, identity.encode(), &options));
         let recent = Recent::new(Ring::new(options.ring));
         let subscriber = Subscriber::connect(&options, Arc::clone(&link), Arc::clone(&recent)).await?;
-        let reconnects = link.client().reconnect_rx();
+        // They lose the server together: one of them is enough to see it.
+        let reconnects = link.client(0).reconnect_rx();
         tokio::spawn(rollback::mind(
             Arc::downgrade(&link),
             Arc::clone(&recent),

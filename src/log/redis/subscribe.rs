@@ -234,7 +234,12 @@ impl Subscriber {
             let beats = beats.into_iter().map(|group| {
                 let partition = link.partition(group);
                 let payload = Bytes::copy_from_slice(&group.to_be_bytes());
-                publish(link.client(), partition, partition.beat_channel(&name), payload)
+                publish(
+                    link.client(group),
+                    partition,
+                    partition.beat_channel(&name),
+                    payload,
+                )
             });
             join_all(beats).await;
         });

@@ -19,10 +19,12 @@ pub struct Queue {
     pub priority: i32,
     /// Skill and least level an agent must have.
     pub skills: BTreeMap<String, u8>,
-    /// Seconds an agent has to accept.
-    pub offer_timeout_sec: u32,
-    /// Seconds a customer who left is remembered with the agent they had.
-    pub last_agent_sec: u32,
+    /// Seconds an agent has to accept; absent means the node's `routing.offer_timeout`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offer_timeout_sec: Option<u32>,
+    /// Seconds a customer is remembered with the agent they had; absent means the node's `routing.last_agent`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_agent_sec: Option<u32>,
     /// Sessions that may wait; more are told so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_waiting: Option<u32>,
@@ -40,8 +42,8 @@ impl Default for Queue {
             display_name: String::new(),
             priority: 0,
             skills: BTreeMap::new(),
-            offer_timeout_sec: 20,
-            last_agent_sec: 86_400,
+            offer_timeout_sec: None,
+            last_agent_sec: None,
             max_waiting: None,
             opening_hours: None,
             enabled: true,
@@ -63,8 +65,12 @@ impl Object for Queue {
         for (skill, level) in &self.skills {
             problems.within(&format!("skills.{skill}"), (*level).into(), 1, 10);
         }
-        problems.within("offerTimeoutSec", self.offer_timeout_sec.into(), 3, 3600);
-        problems.within("lastAgentSec", self.last_agent_sec.into(), 0, 2_592_000);
+        if let Some(timeout) = self.offer_timeout_sec {
+            problems.within("offerTimeoutSec", timeout.into(), 3, 3600);
+        }
+        if let Some(remembered) = self.last_agent_sec {
+            problems.within("lastAgentSec", remembered.into(), 0, 2_592_000);
+        }
     }
 
     fn shelf(shelves: &Shelves) -> &Shelf<Self> {

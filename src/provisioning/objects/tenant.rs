@@ -30,8 +30,9 @@ pub struct Tenant {
     pub allowed_origins: Vec<String>,
     /// Whether agents may sign in with static tokens. For development only.
     pub static_agent_tokens: bool,
-    /// Seconds a lost agent's sessions wait before they are offered again.
-    pub agent_grace_sec: u32,
+    /// Seconds a lost agent keeps their sessions before they are offered again; absent means the node's `agent.grace`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent_grace_sec: Option<u32>,
     /// What the tenant may use.
     pub limits: TenantLimits,
 }
@@ -67,7 +68,7 @@ impl Default for Tenant {
             default_language: "en".to_owned(),
             allowed_origins: Vec::new(),
             static_agent_tokens: false,
-            agent_grace_sec: 60,
+            agent_grace_sec: None,
             limits: TenantLimits::default(),
         }
     }
@@ -102,7 +103,9 @@ impl Object for Tenant {
                 problems.bad("allowedOrigins", "an origin has no path");
             }
         }
-        problems.within("agentGraceSec", self.agent_grace_sec.into(), 0, 3600);
+        if let Some(grace) = self.agent_grace_sec {
+            problems.within("agentGraceSec", grace.into(), 0, 3600);
+        }
         if let Some(weight) = self.limits.weight {
             problems.within("limits.weight", weight.into(), 1, 1000);
         }

@@ -19,6 +19,7 @@ use crate::provisioning::objects::{
 };
 use crate::provisioning::row::{Image, Row};
 use crate::provisioning::secret::{MasterKeys, SecretDigest, Vault, VaultError};
+use crate::provisioning::usual::Usual;
 
 /// Why an image gives no snapshot.
 #[derive(Debug, Error)]
@@ -64,6 +65,7 @@ impl Snapshot {
             rings,
             vault,
             unreadable,
+            usual: Usual::default(),
         };
         snapshot.index();
         Ok(snapshot)

@@ -108,7 +108,8 @@ impl Publisher {
             return Ok(());
         }
         let sealed = self.sealed.clone().map(|file| (file, image.clone()));
-        let snapshot = Snapshot::build(&self.masters, image)?;
+        let usual = *self.snapshots.load().usual();
+        let snapshot = Snapshot::build(&self.masters, image)?.with(usual);
         let version = snapshot.version();
         if !snapshot.unreadable().is_empty() {
             warn!(version, objects = ?snapshot.unreadable(), "provisioning objects of a newer release are ignored");

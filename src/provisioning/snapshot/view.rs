@@ -17,6 +17,7 @@ use crate::provisioning::objects::{
 };
 use crate::provisioning::row::ObjectId;
 use crate::provisioning::secret::{SecretDigest, Vault, check_api_key, check_static_token};
+use crate::provisioning::usual::Usual;
 
 /// Everything provisioned, at one version. Immutable; shared by every core.
 ///
@@ -31,6 +32,7 @@ pub struct Snapshot {
     pub(super) rings: [KeyRing; SigningPurpose::ALL.len()],
     pub(super) vault: Vault,
     pub(super) unreadable: Vec<(Kind, ObjectId)>,
+    pub(super) usual: Usual,
 }
 
 pub(super) struct TenantEntry {
@@ -50,6 +52,17 @@ pub enum SecretError {
 }
 
 impl Snapshot {
+    /// What holds where an object of a tenant does not say.
+    #[must_use]
+    pub const fn usual(&self) -> &Usual {
+        &self.usual
+    }
+
+    /// The same snapshot on a node with these settings.
+    pub(in crate::provisioning) fn with(self, usual: Usual) -> Self {
+        Self { usual, ..self }
+    }
+
     /// The version; higher is newer.
     pub fn version(&self) -> u64 {
         self.version

@@ -32,6 +32,7 @@ impl Desk {
                 skills,
                 queues,
                 supervisor,
+                grace_ms,
             } => {
                 self.profile = DeskProfile {
                     name: name.clone(),
@@ -39,6 +40,7 @@ impl Desk {
                     skills: skills.clone(),
                     queues: queues.clone(),
                     supervisor: *supervisor,
+                    grace_ms: *grace_ms,
                 };
                 self.channels
                     .retain(|(media, _)| capacity.iter().any(|(of, _)| of == media));

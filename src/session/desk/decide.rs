@@ -87,6 +87,7 @@ fn provision(draft: &mut Draft<'_>, profile: &DeskProfile) {
         skills,
         queues,
         supervisor,
+        grace_ms,
     } = profile.clone();
     draft.note(DeskEvent::Profile {
         name,
@@ -94,6 +95,7 @@ fn provision(draft: &mut Draft<'_>, profile: &DeskProfile) {
         skills,
         queues,
         supervisor,
+        grace_ms,
     });
 }
 

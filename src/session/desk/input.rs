@@ -67,6 +67,9 @@ pub struct DeskProfile {
     pub queues: Vec<String>,
     /// May monitor, coach and barge in.
     pub supervisor: bool,
+    /// How long they keep their sessions once they are lost, milliseconds.
+    #[serde(default = "crate::model::usual_grace_ms")]
+    pub grace_ms: u64,
 }
 
 /// The deadlines of a desk.

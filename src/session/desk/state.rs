@@ -12,8 +12,6 @@ use crate::model::{
 
 use super::input::DeskProfile;
 
-/// How long a lost agent keeps their sessions.
-pub(super) const GRACE_MS: u64 = 60_000;
 /// How long after a reservation's deadline the desk asks the session again.
 pub(super) const ASK_AGAIN_MS: u64 = 5_000;
 /// Executed commands remembered.
@@ -195,7 +193,9 @@ impl Desk {
         let takes = |(_, state): &(Media, ChannelState)| *state == ChannelState::Ready;
         let holds =
             self.places.iter().any(taken) || !self.watching.is_empty() || self.channels.iter().any(takes);
-        self.lost.filter(|_| holds).map(|lost| lost.plus(GRACE_MS))
+        self.lost
+            .filter(|_| holds)
+            .map(|lost| lost.plus(self.profile.grace_ms))
     }
 
     /// Whether the agent has just said no to an offer of this medium.

@@ -141,6 +141,7 @@ fn desk_event() -> impl Strategy<Value = DeskEvent> {
             skills: Vec::new(),
             queues: Vec::new(),
             supervisor: false,
+            grace_ms: 60_000,
         }),
         Just(DeskEvent::Channel {
             media: Media::Chat,

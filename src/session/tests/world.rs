@@ -363,6 +363,7 @@ impl World {
             capacity: vec![(Media::Chat, places)],
             queues: vec!["q".to_owned()],
             supervisor: true,
+            grace_ms: crate::model::usual_grace_ms(),
             ..DeskProfile::default()
         };
         let connect = DeskInput::Connect {

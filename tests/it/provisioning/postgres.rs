@@ -8,6 +8,7 @@ use nexus::provisioning::declare::{self, Outcome};
 use nexus::provisioning::objects::{Bot, Kind};
 use nexus::provisioning::{
     Backend, DirectoryError, PostgresSettings, PostgresStore, Provisioning, Settings, Store, StoreError, Tls,
+    Usual,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
@@ -29,6 +30,7 @@ async fn node(postgres: &Postgres, dir: &tempfile::TempDir, name: &str) -> Provi
         backend: Backend::Postgres(settings(postgres)),
         masters: masters(),
         sealed_snapshot: Some(dir.path().join(name)),
+        usual: Usual::default(),
     };
     Provisioning::start(settings, NOW).await.unwrap()
 }

@@ -433,3 +433,39 @@ fn transcripts_and_prepared_answers_are_answered_in_the_reply() {
         assert_eq!(none["responses"], json!([]));
     });
 }
+
+#[test]
+fn who_has_left_reads_what_there_was_and_nothing_later() {
+    on_a_core(async {
+        let node = Node::start().await;
+        let (mut alice, chat) = talking(&node, 0).await;
+        node.say(chat, "before").await;
+        alice.hears("before").await;
+        let mut bob = ready(&node, 1, BOB).await;
+        alice
+            .does("transfer", json!({"session": chat.id, "agentId": "bob"}))
+            .await;
+        bob.state(chat.id, "Invited").await;
+        bob.does("accept", json!({"session": chat.id})).await;
+        node.say(chat, "for the next one").await;
+        bob.hears("for the next one").await;
+        let texts = |page: &Value| page["messages"].to_string();
+        let ask = json!({"session": chat.id, "limit": 100});
+        let seen = texts(&alice.does("transcript", ask.clone()).await);
+        assert!(
+            seen.contains("before") && !seen.contains("for the next one"),
+            "{seen}"
+        );
+        // A larger number does not reach further.
+        let further = json!({"session": chat.id, "limit": 100, "upto": 1_000});
+        assert!(!texts(&alice.does("transcript", further).await).contains("for the next one"));
+        node.customer_leaves(chat).await;
+        bob.state(chat.id, "Completed").await;
+        assert!(!texts(&alice.does("transcript", ask.clone()).await).contains("for the next one"));
+        let whole = texts(&bob.does("transcript", ask).await);
+        assert!(
+            whole.contains("before") && whole.contains("for the next one"),
+            "{whole}"
+        );
+    });
+}
