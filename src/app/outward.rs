@@ -7,10 +7,10 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 
 use crate::config::Config;
-use crate::egress::Dispatcher;
 use crate::egress::channels::{ChannelSettings, Channels};
 use crate::egress::dispatcher::Calls;
 use crate::egress::webhooks::{WebhookSettings, Webhooks};
+use crate::egress::{Bots, Dispatcher};
 use crate::log::media::SharedMedia;
 use crate::net::client::{Client, ClientOptions, SystemResolver, Trust};
 
@@ -61,6 +61,7 @@ pub(super) fn dispatcher(parts: &Parts, calls: &Calls, media: &SharedMedia) -> D
     };
     let webhooks = WebhookSettings { base: base(config) };
     Dispatcher {
+        bots: Some(Rc::new(Bots::new(calls.clone(), parts.snapshots.clone()))),
         channels: Some(Rc::new(Channels::new(
             calls.clone(),
             parts.snapshots.clone(),

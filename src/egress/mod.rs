@@ -6,8 +6,10 @@
 //! **Must never happen**: a body that differs between two attempts; an effect taken for done without its receiver's word; one
 //! target holding up another.
 
+pub mod bots;
 pub mod channels;
 pub mod dispatcher;
 pub mod webhooks;
 
+pub use bots::Bots;
 pub use dispatcher::Dispatcher;

@@ -6,12 +6,14 @@
 
 mod builtin;
 mod links;
+mod needing;
 mod positions;
 mod profile;
 mod target;
 
 pub use builtin::{BuiltinRouter, sweep};
 pub use links::links;
+pub use needing::needing;
 pub use positions::tell_positions;
 pub use profile::{desk_profile, display_name, last_agent_ms, place, priority};
 pub use target::{RouteTarget, route};

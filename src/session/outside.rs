@@ -37,6 +37,8 @@ pub struct Outside {
     pub turn: u64,
     /// Number of the newest turn that was answered.
     pub answered: u64,
+    /// Turns of the bot so far.
+    pub turns: u64,
     deliveries: VecDeque<(u64, DeliveryStatus)>,
     announced: Vec<u64>,
 }
@@ -81,7 +83,10 @@ impl Outside {
             SessionEvent::Fetched { of, .. } => self.announced.retain(|known| known != of),
             SessionEvent::Delivery { of, status } => self.delivered(*of, *status),
             SessionEvent::Consent { given } => self.opted_out = !given,
-            SessionEvent::Turn => self.turn = n,
+            SessionEvent::Turn => {
+                self.turn = n;
+                self.turns += 1;
+            }
             SessionEvent::Answered { turn } => self.answered = self.answered.max(*turn),
             _ => {}
         }

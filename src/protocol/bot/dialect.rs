@@ -17,7 +17,7 @@ use super::webhook::Webhook;
 pub struct Grant<'g> {
     /// When this attempt is made: signatures name it.
     pub now: Millis,
-    /// What [`BotDialect::token`] had given, for a dialect that has a [`BotDialect::token_call`].
+    /// What [`BotDialect::token`] had given, for a dialect that [needs one](BotDialect::needs_token).
     pub token: Option<&'g SecretString>,
 }
 
@@ -35,12 +35,17 @@ pub trait BotDialect: Sync {
     /// The `type` of a bot in provisioning.
     fn name(&self) -> &'static str;
 
-    /// The request that gets a token, where the dialect needs one; the token is good for every bot of the same credentials.
+    /// Whether its calls need a token.
+    fn needs_token(&self) -> bool {
+        false
+    }
+
+    /// The request that gets the token; it is good for every session of the account until it expires.
     ///
     /// # Errors
     /// A text for the operator: what the account lacks.
-    fn token_call(&self, _account: &Account, _now: Millis) -> Result<Option<HttpCall>, String> {
-        Ok(None)
+    fn token_call(&self, _account: &Account, _now: Millis) -> Result<HttpCall, String> {
+        Err("this type of bot has no tokens".to_owned())
     }
 
     /// The token in the answer to that request.

@@ -97,8 +97,12 @@ impl BotDialect for DialogflowEs {
         "dialogflow-es"
     }
 
-    fn token_call(&self, account: &Account, now: Millis) -> Result<Option<HttpCall>, String> {
-        google::token_call(account, now).map(Some)
+    fn needs_token(&self) -> bool {
+        true
+    }
+
+    fn token_call(&self, account: &Account, now: Millis) -> Result<HttpCall, String> {
+        google::token_call(account, now)
     }
 
     fn token(&self, status: u16, body: &[u8]) -> Result<AccessToken, BotFault> {

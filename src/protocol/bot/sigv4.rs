@@ -3,6 +3,7 @@
 use aws_lc_rs::{digest, hmac};
 
 use crate::model::Millis;
+use crate::protocol::channel::hex;
 
 /// Who signs, and for what.
 #[derive(Clone, Copy)]
@@ -91,17 +92,6 @@ impl SigV4<'_> {
         );
         added
     }
-}
-
-/// Bytes as lower-case hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        // Writing into a text cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }
 
 fn mac(key: &[u8], text: &str) -> hmac::Tag {

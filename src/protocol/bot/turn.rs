@@ -9,7 +9,7 @@ use crate::model::{LogId, Media, Millis};
 pub struct Turn {
     /// Whose conversation.
     pub session: LogId,
-    /// Number of the record that is answered. With the session it names the turn: the same turn is always put in the same bytes.
+    /// Number of the record that is answered. With the session it names the turn.
     pub n: u64,
     /// The bot's name in this tenant.
     pub bot: String,

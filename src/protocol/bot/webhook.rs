@@ -11,8 +11,8 @@
 //!  "history": [{"from": "bot", "text": "Hello!", "at": "2025-11-20T10:00:00.123Z"}]}
 //! ```
 //!
-//! `input.kind` is `start` (greet), `text`, or `choice` with `text` and `payload`. A turn that is asked again has the same `id`
-//! and the same bytes, and only the first answer is carried out.
+//! `input.kind` is `start` (greet), `text`, or `choice` with `text` and `payload`. A turn that is asked again, after a
+//! crash, has the same `id`, and only the first answer is carried out.
 //!
 //! `credentials`, a JSON object or one plain secret that stands for `secret`:
 //! - `secret`: header `X-Hub-Signature-256` is `sha256=` and the hex HMAC-SHA256 of the body under it.
@@ -22,15 +22,13 @@
 //!
 //! At least one of `secret` and `signingSecret` must be there. `config` has no keys.
 
-use aws_lc_rs::hmac;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::model::Millis;
 use crate::protocol::channel::{Account, HttpCall};
+use crate::protocol::{hub_signature, webhook};
 
 use super::answer::{BotAnswer, BotFault};
 use super::dialect::{BotDialect, Grant};
@@ -94,22 +92,19 @@ impl BotDialect for Webhook {
         let body = body(turn, &id)?;
         let mut headers = vec![("content-type", "application/json".to_owned())];
         if let Some(secret) = &credentials.secret {
-            let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose_secret().as_bytes());
-            headers.push((
-                "x-hub-signature-256",
-                format!("sha256={}", super::sigv4::hex(hmac::sign(&key, &body).as_ref())),
-            ));
+            let signature = hub_signature::sha256(secret.expose_secret().as_bytes(), &body);
+            headers.push((hub_signature::SHA256, signature));
         }
         if let Some(secret) = &credentials.signing_secret {
-            let seconds = (grant.now.0 / 1_000).to_string();
-            let mut signatures = standard(secret, &id, &seconds, &body)?;
+            let seconds = grant.now.0 / 1_000;
+            let mut signatures = standard(secret, &id, seconds, &body)?;
             if let Some(previous) = &credentials.previous_signing_secret {
                 signatures.push(' ');
-                signatures.push_str(&standard(previous, &id, &seconds, &body)?);
+                signatures.push_str(&standard(previous, &id, seconds, &body)?);
             }
-            headers.push(("webhook-id", id));
-            headers.push(("webhook-timestamp", seconds));
-            headers.push(("webhook-signature", signatures));
+            headers.push((webhook::ID, id));
+            headers.push((webhook::TIMESTAMP, seconds.to_string()));
+            headers.push((webhook::SIGNATURE, signatures));
         }
         if let Some(bearer) = &credentials.bearer {
             headers.push(("authorization", format!("Bearer {}", visible(bearer)?)));
@@ -186,19 +181,9 @@ fn written(at: Millis) -> String {
 }
 
 /// One entry of `webhook-signature`.
-fn standard(secret: &SecretString, id: &str, seconds: &str, body: &[u8]) -> Result<String, String> {
-    let bare = secret.expose_secret();
-    let bare = bare.strip_prefix("whsec_").unwrap_or(bare);
-    let key = STANDARD
-        .decode(bare)
-        .ok()
-        .filter(|key| (24..=64).contains(&key.len()))
-        .ok_or("a signing secret of the bot is not base64 of 24 to 64 bytes")?;
-    let mut signed = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, &key));
-    for part in [id.as_bytes(), b".", seconds.as_bytes(), b".", body] {
-        signed.update(part);
-    }
-    Ok(format!("v1,{}", STANDARD.encode(signed.sign().as_ref())))
+fn standard(secret: &SecretString, id: &str, seconds: u64, body: &[u8]) -> Result<String, String> {
+    webhook::sign(secret.expose_secret(), id, seconds, body)
+        .ok_or_else(|| "a signing secret of the bot is not base64 of 24 to 64 bytes".to_owned())
 }
 
 /// A secret that may stand in a header.

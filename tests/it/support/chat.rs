@@ -14,7 +14,7 @@ use nexus::model::{AgentId, ChannelState, LogId, Media, MessageKind, Millis, Ten
 use nexus::net::Peer;
 use nexus::net::http::{Body, Request, Response};
 use nexus::provisioning::declare::{self, Development};
-use nexus::provisioning::{Act, Provisioning};
+use nexus::provisioning::{Act, Provisioning, Snapshots};
 use nexus::routing::{BuiltinRouter, desk_profile};
 use nexus::runtime::{Clock, TestClock};
 use nexus::session::{AgentAct, AgentCommand, DeskAct, DeskInput, File, Phase, SessionInput};
@@ -99,15 +99,26 @@ impl Chat {
 
     pub(crate) async fn start_with(options: WidgetOptions) -> Self {
         let test = TestClock::at(START.0);
-        Self::start_at(options, test.clock(), test).await
+        Self::start_at(options, test.clock(), test, |_, _| Dispatcher::default()).await
+    }
+
+    /// By the clock of the machine, with connections outwards.
+    pub(crate) async fn start_reaching(outwards: impl FnOnce(&Snapshots, &Clock) -> Dispatcher) -> Self {
+        let test = TestClock::at(START.0);
+        Self::start_at(WidgetOptions::default(), Clock::system(), test, outwards).await
     }
 
     /// By the clock of the machine, for those who cannot be told another time.
     pub(crate) async fn start_live() -> Self {
-        Self::start_at(WidgetOptions::default(), Clock::system(), TestClock::at(START.0)).await
+        Self::start_reaching(|_, _| Dispatcher::default()).await
     }
 
-    async fn start_at(options: WidgetOptions, clock: Clock, test: TestClock) -> Self {
+    async fn start_at(
+        options: WidgetOptions,
+        clock: Clock,
+        test: TestClock,
+        outwards: impl FnOnce(&Snapshots, &Clock) -> Dispatcher,
+    ) -> Self {
         let (stores, files) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let provisioning = crate::provisioning::embedded(&stores).await;
         let act = Act {
@@ -125,7 +136,7 @@ impl Chat {
             Rc::clone(&log),
             Neighbours {
                 router: Rc::new(BuiltinRouter::new(log)),
-                deliverer: Rc::new(Dispatcher::default()),
+                deliverer: Rc::new(outwards(provisioning.snapshots(), &clock)),
             },
             clock,
             NodeId(Uuid::from_u128(1)),

@@ -10,6 +10,7 @@ pub(crate) mod node;
 pub(crate) mod part;
 pub(crate) mod postgres;
 pub(crate) mod process;
+pub(crate) mod python;
 pub(crate) mod receiver;
 pub(crate) mod redis;
 pub(crate) mod whole;
