@@ -17,6 +17,7 @@ use crate::net::http::{Refusal, Request, Response, ResponseBody, Service};
 use crate::protocol::envelope::{Code, Fault};
 use crate::provisioning::access::Principal;
 
+use super::dead_letters::DeadLetters;
 use super::documents::DOCUMENTS;
 use super::front::{self, Front, nothing};
 use super::pages::{self, Asset};
@@ -35,6 +36,8 @@ pub struct Public {
     pub messaging: Messaging,
     /// Connection 11, inwards.
     pub aggregators: Aggregators,
+    /// What could not be delivered.
+    pub dead_letters: DeadLetters,
     /// The provisioning API.
     pub provisioning: ProvisioningApi,
     /// The body of `/ux/widget/config.json`, where the development tenant is served.
@@ -48,6 +51,10 @@ impl Public {
             route::Public::Provisioning => front.judged(self.provisioning.call(request).await, true, peer),
             // A signature that does not fit is slowed down like a credential that is refused.
             route::Public::Messaging => front.judged(self.messaging.call(request).await, true, peer),
+            route::Public::DeadLetters => {
+                let who = front.principal(request.headers());
+                front.judged(self.dead_letters.call(who, request).await, true, peer)
+            }
             route::Public::Aggregators => self.aggregators.call(request).await,
             route::Public::Widgets => self.widgets.handle(request, peer).await,
             route::Public::Workspace => {

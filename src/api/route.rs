@@ -2,6 +2,8 @@
 
 use crate::ingress::messaging::Messaging;
 
+use super::dead_letters::DeadLetters;
+
 /// Who answers under a path of the public listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Public {
@@ -15,6 +17,8 @@ pub enum Public {
     Aggregators,
     /// Tenants, keys and what else an administrator writes.
     Provisioning,
+    /// What could not be delivered.
+    DeadLetters,
     /// A page or a document in the binary.
     Page,
     /// Nobody.
@@ -42,6 +46,8 @@ impl Public {
             Self::Aggregators
         } else if Messaging::serves(path) {
             Self::Messaging
+        } else if DeadLetters::serves(path) {
+            Self::DeadLetters
         } else if under("/nexus/v3") {
             Self::Provisioning
         } else {
@@ -61,6 +67,7 @@ pub fn name(path: &str) -> &'static str {
         Public::Messaging if path.ends_with("/media") => "/nexus/v3/channels/{id}/media",
         Public::Messaging => "/nexus/v3/channels/{id}/messages",
         Public::Aggregators => "/nexus/v3/aggregators/{provider}/{id}",
+        Public::DeadLetters => "/nexus/v3/dead-letters",
         Public::Provisioning => "/nexus/v3/{kind}",
         Public::Page => "/ux",
         Public::Nothing => "other",

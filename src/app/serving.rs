@@ -9,6 +9,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
+use crate::api::dead_letters::DeadLetters;
 use crate::api::front::Front;
 use crate::api::internal::Internal;
 use crate::api::provisioning::ProvisioningApi;
@@ -255,6 +256,7 @@ fn services(
         workspace,
         messaging,
         aggregators,
+        dead_letters: DeadLetters::new(shards.clone()),
         provisioning,
         widget_settings: parts.widget_settings.clone(),
     };

@@ -37,8 +37,8 @@ impl Channels {
             Err(verdict) => return verdict,
         };
         let outside = about.view.state.outside();
-        if outside.delivery(n).is_some() {
-            // It was accepted, or given up, and only the end of the effect was lost.
+        if outside.delivery(n).is_some_and(|status| !status.is_failure()) {
+            // It was accepted, and only the end of the effect was lost. One that had failed is here to be sent again.
             return Verdict::Done;
         }
         let visible = match &about.entry.record.event {

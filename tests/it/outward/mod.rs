@@ -1,4 +1,6 @@
 //! Connections that leave the house, on a whole node: what a peer sends and what it gets.
 
+mod crash;
+mod dead_letters;
 mod messaging;
 mod webhooks;

@@ -9,7 +9,7 @@ use crate::support::whole::Whole;
 const KEY: &str = "11111111-2222-4333-8444-555555555555";
 
 /// A customer opens a chat and leaves it; the session's id.
-fn a_chat(whole: &Whole) -> String {
+pub(super) fn a_chat(whole: &Whole) -> String {
     let form = ("content-type", "application/x-www-form-urlencoded");
     let body = b"data[firstName]=Ann&data[endpoint]=web";
     let (status, answer) = whole.send(
@@ -39,7 +39,7 @@ fn base64_of(text: &str) -> Value {
     serde_json::from_slice(&bytes).unwrap()
 }
 
-fn event(seen: &crate::support::receiver::Seen) -> Value {
+pub(super) fn event(seen: &crate::support::receiver::Seen) -> Value {
     seen.json()["data"]["entities"][0].clone()
 }
 
