@@ -63,24 +63,33 @@ impl Front {
         authenticate(&self.access, &self.snapshots.load(), headers, now)
     }
 
-    /// An address that keeps presenting credentials that are refused is slowed down. `presented`: whether the answer
-    /// may be a refusal of credentials at all.
+    /// As [`Self::principal`]; an address that keeps presenting credentials that are refused is slowed down.
+    ///
+    /// # Errors
+    /// Also 429.
+    pub fn known(&self, headers: &HeaderMap, peer: &Peer) -> Result<Principal, Fault> {
+        let who = self.principal(headers);
+        match &who {
+            Err(fault) if fault.code.status() == 401 => self.slowed(peer).and(who),
+            _ => who,
+        }
+    }
+
+    /// The same for an answer that may be a refusal of credentials: `presented`.
     pub fn judged(&self, response: Response, presented: bool, peer: &Peer) -> Response {
         if !presented || response.status() != StatusCode::UNAUTHORIZED {
             return response;
         }
-        let taken = self
-            .refused
-            .borrow_mut()
-            .take(peer.addr.ip(), 1, self.clock.now());
-        match taken {
+        match self.slowed(peer) {
             Ok(()) => response,
-            Err(limited) => answer::fault(
-                Dialect::Numeric,
-                &CallIds::default(),
-                &Fault::throttled(limited.retry_after),
-            ),
+            Err(fault) => answer::fault(Dialect::Numeric, &CallIds::default(), &fault),
         }
+    }
+
+    fn slowed(&self, peer: &Peer) -> Result<(), Fault> {
+        let mut refused = self.refused.borrow_mut();
+        let taken = refused.take(peer.addr.ip(), 1, self.clock.now());
+        taken.map_err(|limited| Fault::throttled(limited.retry_after))
     }
 
     /// Waits for an answer, secures it, and counts it under the bounded name of its path.

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use futures_util::future::LocalBoxFuture;
 
 use crate::ingress::designer::Designer;
+use crate::ingress::tenant::TenantService;
 use crate::net::Peer;
 use crate::net::http::{Refusal, Request, Response, Service};
 
@@ -20,6 +21,8 @@ pub struct Internal {
     pub front: Rc<Front>,
     /// Connection 4.
     pub designer: Designer,
+    /// Connection 5.
+    pub tenant: TenantService,
     /// The provisioning API.
     pub provisioning: ProvisioningApi,
 }
@@ -29,6 +32,8 @@ pub struct Internal {
 enum Route {
     /// Connection 4.
     Designer,
+    /// Connection 5.
+    Tenant,
     /// What an administrator writes.
     Provisioning,
     /// Nobody.
@@ -43,6 +48,8 @@ impl Route {
         };
         if under("/nexus/v3/routing") {
             Self::Designer
+        } else if under("/nexus/v3/esp") {
+            Self::Tenant
         } else if under("/nexus/v3/chat") || under("/nexus/v3/agents/me") || under("/nexus/v3/agentstream") {
             // Customers and agents come in at the public listener.
             Self::Nothing
@@ -57,6 +64,7 @@ impl Route {
     fn name(self, path: &str) -> &'static str {
         match self {
             Self::Designer => Designer::name(path),
+            Self::Tenant => TenantService::name(path),
             Self::Provisioning => "/nexus/v3/{kind}",
             Self::Nothing => "other",
         }
@@ -65,15 +73,15 @@ impl Route {
 
 impl Internal {
     async fn route(&self, route: Route, request: Request, peer: &Peer) -> Response {
-        let response = match route {
-            Route::Designer => {
-                let who = self.front.principal(request.headers());
-                self.designer.call(who, request).await
-            }
-            Route::Provisioning => self.provisioning.call(request).await,
-            Route::Nothing => return nothing(&request),
-        };
-        self.front.judged(response, true, peer)
+        let who = || self.front.known(request.headers(), peer);
+        match route {
+            Route::Designer => self.designer.call(who(), request).await,
+            Route::Tenant => self.tenant.call(who(), request).await,
+            Route::Provisioning => self
+                .front
+                .judged(self.provisioning.call(request).await, true, peer),
+            Route::Nothing => nothing(&request),
+        }
     }
 }
 
@@ -101,6 +109,7 @@ mod tests {
     #[test]
     fn each_prefix_has_its_handler_and_customers_have_none() {
         assert_eq!(Route::of("/nexus/v3/routing/endpoints"), Route::Designer);
+        assert_eq!(Route::of("/nexus/v3/esp/Chat/Message"), Route::Tenant);
         assert_eq!(Route::of("/nexus/v3/queues"), Route::Provisioning);
         assert_eq!(Route::of("/nexus/v3/chat/sessions"), Route::Nothing);
         assert_eq!(Route::of("/ux/workspace/"), Route::Nothing);

@@ -7,6 +7,7 @@ pub mod front;
 pub mod health;
 pub mod internal;
 pub mod pages;
+pub mod plugins;
 pub mod provisioning;
 pub mod public;
 pub mod refusals;

@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
-use hyper::StatusCode;
-use hyper::header::{HeaderValue, LOCATION};
+use hyper::header::{COOKIE, HeaderValue, LOCATION};
+use hyper::{Method, StatusCode};
 
 use crate::ingress::aggregators::Aggregators;
 use crate::ingress::answer;
@@ -21,6 +21,7 @@ use super::dead_letters::DeadLetters;
 use super::documents::DOCUMENTS;
 use super::front::{self, Front, nothing};
 use super::pages::{self, Asset};
+use super::plugins::Plugins;
 use super::provisioning::ProvisioningApi;
 use super::{route, ux};
 
@@ -38,6 +39,8 @@ pub struct Public {
     pub aggregators: Aggregators,
     /// What could not be delivered.
     pub dead_letters: DeadLetters,
+    /// The plug-in pages of Designer.
+    pub plugins: Plugins,
     /// The provisioning API.
     pub provisioning: ProvisioningApi,
     /// The body of `/ux/widget/config.json`, where the development tenant is served.
@@ -62,6 +65,13 @@ impl Public {
                 let refused = who.is_err();
                 let response = self.workspace.call(who, request, peer).await;
                 front.judged(response, refused, peer)
+            }
+            route::Public::Plugins => {
+                let missing = nothing(&request);
+                // A page that looks whether somebody is signed in does not guess.
+                let shown = request.method() == Method::POST || request.headers().contains_key(COOKIE);
+                let response = self.plugins.call(request, peer).await.unwrap_or(missing);
+                front.judged(response, shown, peer)
             }
             route::Public::Page => self.page(&request),
             route::Public::Nothing => nothing(&request),

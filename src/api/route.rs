@@ -19,6 +19,8 @@ pub enum Public {
     Provisioning,
     /// What could not be delivered.
     DeadLetters,
+    /// The plug-in pages of Designer.
+    Plugins,
     /// A page or a document in the binary.
     Page,
     /// Nobody.
@@ -40,6 +42,8 @@ impl Public {
             || under("/nexus/v3/agentstream")
         {
             Self::Workspace
+        } else if under("/admin/ux") {
+            Self::Plugins
         } else if under("/ux") || path == "/" || path == "/openapi.yaml" || path == "/asyncapi.yaml" {
             Self::Page
         } else if under("/nexus/v3/aggregators") {
@@ -69,6 +73,9 @@ pub fn name(path: &str) -> &'static str {
         Public::Aggregators => "/nexus/v3/aggregators/{provider}/{id}",
         Public::DeadLetters => "/nexus/v3/dead-letters",
         Public::Provisioning => "/nexus/v3/{kind}",
+        Public::Plugins if path.starts_with("/admin/ux/api") => "/admin/ux/api",
+        Public::Plugins if path == "/admin/ux/loadplugin" => "/admin/ux/loadplugin",
+        Public::Plugins => "/admin/ux",
         Public::Page => "/ux",
         Public::Nothing => "other",
     }
@@ -106,6 +113,7 @@ mod tests {
         );
         assert_eq!(Public::of("/nexus/v3/apikeys/7"), Public::Provisioning);
         assert_eq!(Public::of("/ux/widget/"), Public::Page);
+        assert_eq!(Public::of("/admin/ux/sr"), Public::Plugins);
         assert_eq!(Public::of("/wp-login.php"), Public::Nothing);
     }
 

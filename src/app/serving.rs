@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::api::dead_letters::DeadLetters;
 use crate::api::front::Front;
 use crate::api::internal::Internal;
+use crate::api::plugins::Plugins;
 use crate::api::provisioning::ProvisioningApi;
 use crate::api::public::Public;
 use crate::config::Config;
@@ -19,6 +20,7 @@ use crate::ingress::aggregators::{AggregatorSettings, Aggregators};
 use crate::ingress::channel::Intake;
 use crate::ingress::designer::Designer;
 use crate::ingress::messaging::{Messaging, MessagingSettings};
+use crate::ingress::tenant::{TenantOptions, TenantService};
 use crate::ingress::widgets::{WidgetOptions, Widgets};
 use crate::ingress::workspace::{Workspace, WorkspaceParts};
 use crate::log::media::{DirectoryMedia, SharedMedia};
@@ -223,9 +225,20 @@ fn services(
         parts.snapshots.clone(),
         config.limits.json.body.len(),
     );
+    let options = TenantOptions {
+        body: config.limits.json.body.len(),
+        url: config.listen.internal.url.clone(),
+    };
+    let tenant = TenantService::new(
+        shards.clone(),
+        parts.snapshots.clone(),
+        options,
+        parts.drain.clone(),
+    );
     let internal = Internal {
         front: Rc::clone(&front),
         designer,
+        tenant,
         provisioning: provisioning.clone(),
     };
     let intake = Intake::new(shards.clone(), Rc::clone(&media));
@@ -250,8 +263,15 @@ fn services(
             body: CALLBACK_MAX,
         },
     );
+    let plugins = Plugins::new(
+        Arc::clone(&parts.access),
+        parts.snapshots.clone(),
+        provisioning.clone(),
+        parts.clock.clone(),
+    );
     let public = Public {
         front,
+        plugins,
         widgets,
         workspace,
         messaging,

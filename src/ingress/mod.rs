@@ -10,5 +10,6 @@ pub mod designer;
 pub mod fields;
 pub mod messaging;
 pub mod outcome;
+pub mod tenant;
 pub mod widgets;
 pub mod workspace;

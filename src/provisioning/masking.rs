@@ -28,6 +28,14 @@ impl Masker {
         Self(rules.into_iter().filter_map(compiled).collect())
     }
 
+    /// One pattern alone, enabled or not.
+    ///
+    /// # Errors
+    /// When it does not compile.
+    pub fn of_rule(rule: &PiiRule) -> Result<Self, regex::Error> {
+        Ok(Self(vec![(rule.compile()?, rule.replacement.clone())]))
+    }
+
     /// Whether it changes nothing, ever.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -154,6 +154,13 @@ pub enum ServiceAct {
     },
     /// Ends it.
     Close,
+    /// Ends it if no agent holds it; else it goes on.
+    CloseUnlessHeld,
+    /// Gives the strategy a name: it is in the session under it from here on, and speaks under it.
+    Nickname {
+        /// The name.
+        name: String,
+    },
     /// Says what became of a message that left by a channel. A status that would move backwards changes nothing.
     Delivered {
         /// Number of the message.

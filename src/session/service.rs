@@ -12,7 +12,8 @@ use super::bounds;
 use super::draft::Draft;
 use super::input::{BotAct, BotThen, File, ServiceAct};
 use super::outcome::Rejection;
-use super::state::Phase;
+use super::participants::Participant;
+use super::state::{Phase, Session};
 
 type Ruled = Result<(), Rejection>;
 
@@ -44,6 +45,9 @@ pub(super) fn act(draft: &mut Draft<'_>, act: &ServiceAct) -> Ruled {
             draft.queue(place.clone(), *prefer, QueueReason::Routed);
         }
         ServiceAct::Close => draft.close(CloseReason::Service),
+        ServiceAct::CloseUnlessHeld if draft.state.phase == Phase::Active => {}
+        ServiceAct::CloseUnlessHeld => draft.close(CloseReason::Service),
+        ServiceAct::Nickname { name } => nickname(draft, name)?,
         ServiceAct::Answer(answer) => bot(draft, answer)?,
         ServiceAct::Delivered { .. } | ServiceAct::Fetched { .. } => {}
     }
@@ -119,6 +123,34 @@ fn bot(draft: &mut Draft<'_>, answer: &BotAct) -> Ruled {
         BotThen::Close => draft.close(CloseReason::Service),
     }
     Ok(())
+}
+
+/// Names the strategy, which comes in with its name.
+fn nickname(draft: &mut Draft<'_>, name: &str) -> Ruled {
+    bounds::name(name)?;
+    match draft
+        .state
+        .strategy()
+        .map(|known| (known.id, known.nickname == name))
+    {
+        Some((id, true)) => draft.reply.participant = Some(id),
+        Some((participant, false)) => {
+            draft.push(SessionEvent::Renamed { participant }, Body::text(name));
+            draft.reply.participant = Some(participant);
+        }
+        None => draft.reply.participant = Some(voice(draft, name)?),
+    }
+    Ok(())
+}
+
+impl Session {
+    /// The routing strategy's part in the session, once it has given itself a name: a bot that is not the endpoint's.
+    #[must_use]
+    pub fn strategy(&self) -> Option<&Participant> {
+        let own = self.about().and_then(|about| about.terms.links.bot.as_deref());
+        let mut bots = self.participants().iter();
+        bots.find(|known| known.present && known.role == Role::Bot && Some(known.nickname.as_str()) != own)
+    }
 }
 
 /// A bot by its name; it comes in with its first words.

@@ -9,6 +9,9 @@
 
 mod bots;
 mod chaos;
+mod designer;
+mod esp;
+mod internal_tls;
 mod journey;
 mod log;
 mod net_client;
@@ -17,6 +20,7 @@ mod net_server;
 mod net_tls;
 mod net_websocket;
 mod outward;
+mod plugins;
 mod privacy;
 mod process;
 mod provisioning;

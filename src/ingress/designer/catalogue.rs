@@ -68,7 +68,7 @@ pub(super) fn field_codes(values: &Values<'_>) -> Value {
 
 pub(super) fn custom_variables(snapshot: &Snapshot, tenant: TenantId) -> Value {
     let all = sorted::<CustomVariable>(snapshot, tenant).into_iter().map(|variable| {
-        json!({"name": variable.name, "value": variable.value, "description": variable.description})
+        json!({"name": variable.name, "value": variable.value.value, "description": variable.description})
     });
     all.collect()
 }

@@ -40,11 +40,15 @@ pub(super) async fn profile(shards: &Shards, view: &SessionView) -> Result<Map<S
 }
 
 impl Values<'_> {
-    /// A text with its field codes filled in. A code without a value is empty; a name that is no code stays.
+    /// A text with its field codes filled in, and with the paths that stand in it as they are. What has no value is empty;
+    /// a name that is neither stays.
     pub(super) fn fill(&self, text: &str) -> String {
         render(text, |name| {
-            let code = self.snapshot.named::<FieldCode>(self.tenant, name)?;
-            self.evaluate(&code.value.expression)
+            match self.snapshot.named::<FieldCode>(self.tenant, name) {
+                Some(code) => self.evaluate(&code.value.expression),
+                None if name.contains(['"', '\'']) => None,
+                None => self.evaluate(name),
+            }
         })
     }
 

@@ -11,8 +11,10 @@ mod catalogue;
 mod codes;
 mod handler;
 mod interaction;
+mod preview;
 mod query;
 mod route;
 mod target;
 
 pub use handler::Designer;
+pub use preview::Preview;

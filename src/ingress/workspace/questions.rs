@@ -35,7 +35,7 @@ pub(super) async fn answer(
     }
 }
 
-/// Up to `limit` messages with numbers up to `upto`, in order; `next` is the `upto` of the page before, absent at the beginning.
+/// Up to `limit` messages with numbers up to `upto`, in order, with the tenant's patterns masked; `next` is the `upto` of the page before, absent at the beginning.
 async fn transcript(
     shared: &Shared,
     who: &AgentPrincipal,
@@ -65,6 +65,10 @@ async fn transcript(
         if visible_to_agent(&view.state, &entry.record, sight) {
             messages.extend(frames::message(&view.state, entry.n, &entry.record));
         }
+    }
+    let masker = shared.maskers.of(&shared.snapshots.load(), who.tenant);
+    for message in &mut messages {
+        message.text = message.text.take().map(|text| masker.mask(&text).into_owned());
     }
     messages.reverse();
     let next = (oldest > 1).then(|| oldest - 1);

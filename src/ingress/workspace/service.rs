@@ -19,6 +19,7 @@ use crate::protocol::agent::{Command, Credential, MAX_FRAME, Question, decode_op
 use crate::protocol::envelope::{CallIds, Code, Dialect, Fault, accepted, success};
 use crate::protocol::file::FileKind;
 use crate::provisioning::Snapshots;
+use crate::provisioning::masking::Maskers;
 use crate::runtime::drain::{DrainToken, Phase};
 use crate::shard::Shards;
 
@@ -90,6 +91,7 @@ pub(super) struct Shared {
     pub(super) drain: DrainToken,
     pub(super) admission: Admission,
     pub(super) settings: WorkspaceSettings,
+    pub(super) maskers: Maskers,
 }
 
 /// Connection 3 on one core.
@@ -134,6 +136,7 @@ impl Workspace {
                 drain,
                 admission,
                 settings,
+                maskers: Maskers::default(),
             }),
         }
     }

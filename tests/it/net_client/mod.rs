@@ -4,6 +4,6 @@ mod answers;
 mod bad_peers;
 mod certificates;
 mod guard;
-mod issued;
+pub(crate) mod issued;
 mod peer;
 mod pool;

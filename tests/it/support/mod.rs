@@ -6,6 +6,7 @@
 
 pub(crate) mod chat;
 pub(crate) mod chromium;
+pub(crate) mod http;
 pub(crate) mod node;
 pub(crate) mod part;
 pub(crate) mod postgres;
@@ -13,4 +14,5 @@ pub(crate) mod process;
 pub(crate) mod python;
 pub(crate) mod receiver;
 pub(crate) mod redis;
+pub(crate) mod services;
 pub(crate) mod whole;

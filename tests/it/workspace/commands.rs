@@ -402,6 +402,20 @@ fn another_tenants_session_is_not_there_and_a_foreign_one_is_forbidden() {
 }
 
 #[test]
+fn what_a_tenant_masks_is_masked_in_transcript_pages() {
+    on_a_core(async {
+        let node = Node::start().await;
+        let (mut alice, chat) = talking(&node, 0).await;
+        node.say(chat, "it is 4111111111111111 then").await;
+        alice.hears("it is 4111111111111111 then").await;
+        let page = alice
+            .does("transcript", json!({"session": chat.id, "limit": 1}))
+            .await;
+        assert_eq!(page["messages"][0]["text"], "it is **************** then");
+    });
+}
+
+#[test]
 fn transcripts_and_prepared_answers_are_answered_in_the_reply() {
     on_a_core(async {
         let node = Node::start().await;

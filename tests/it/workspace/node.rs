@@ -289,6 +289,11 @@ async fn provision(provisioning: &Provisioning) {
             .await
             .unwrap();
     }
+    let rule = json!({"name": "card", "pattern": r"\b\d{16}\b"});
+    directory
+        .create(&act(), TENANT, draft(Kind::PiiRule, rule), None)
+        .await
+        .unwrap();
     let response = json!({"name": "hours", "texts": {"en": "We are open from nine to five."}});
     directory
         .create(&act(), TENANT, draft(Kind::StandardResponse, response), None)
