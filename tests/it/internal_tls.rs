@@ -87,7 +87,7 @@ fn only_a_certificate_of_the_named_authority_opens_the_internal_listener() {
 
     // A session of the public listener must not be resumed here in place of a certificate.
     let resuming = client(&authority, None);
-    assert_eq!(ask(&resuming, public), Some(404));
-    assert_eq!(ask(&resuming, public), Some(404));
+    assert_eq!(ask(&resuming, public), Some(401));
+    assert_eq!(ask(&resuming, public), Some(401));
     assert_eq!(ask(&resuming, internal), None);
 }
