@@ -4,10 +4,12 @@
 //! contract refuses. Every decoder that faces the network has a property test.
 
 pub mod agent;
+pub mod bayeux;
 pub mod body;
 pub mod bot;
 pub mod channel;
 pub mod client_token;
+mod depth;
 pub mod entry;
 pub mod envelope;
 pub mod esp;

@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 
 use crate::model::{LogId, MessageKind, SupervisionMode, UserDataChange, Visibility};
+use crate::protocol::depth;
 
 use super::command::{ClientFrame, Command, Credential, DeskCommand, Question, SessionCommand, Target};
 use super::error::{FrameError, FrameFault};
 use super::fields::{Fields, Text, name, need, optional_name, remark, speech};
-use super::{MAX_DEPTH, MAX_FRAME, MAX_POSITIONS, depth, key_value};
+use super::{MAX_DEPTH, MAX_FRAME, MAX_POSITIONS, key_value};
 
 /// The longest credential, in bytes.
 const MAX_CREDENTIAL: usize = 1_024;

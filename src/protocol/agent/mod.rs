@@ -8,7 +8,6 @@
 
 mod command;
 mod decode;
-mod depth;
 mod error;
 mod event;
 mod fields;

@@ -1,7 +1,7 @@
 //! How deep a JSON text nests, without parsing it.
 
 /// Whether `text` nests at most `limit` deep. Brackets within strings do not count. Says nothing about whether `text` is JSON.
-pub(super) fn within(text: &[u8], limit: usize) -> bool {
+pub(in crate::protocol) fn within(text: &[u8], limit: usize) -> bool {
     let mut depth = 0_usize;
     let mut bytes = text.iter();
     while let Some(byte) = bytes.next() {
