@@ -4,6 +4,7 @@
 //! metrics have a thread of their own, so that they answer when the cores are busy.
 
 mod doors;
+mod gws;
 mod limits;
 mod outward;
 mod serving;

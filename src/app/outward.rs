@@ -46,9 +46,13 @@ pub(super) fn base(config: &Config) -> String {
     }
 }
 
-/// A core's way out.
-pub(super) fn calls(parts: &Parts) -> Calls {
-    let client = Client::new(parts.outbound.clone(), SystemResolver::new(LOOKUPS));
+/// A core's client.
+pub(super) fn client(parts: &Parts) -> Client {
+    Client::new(parts.outbound.clone(), SystemResolver::new(LOOKUPS))
+}
+
+/// A core's way out for what is told of effects.
+pub(super) fn calls(parts: &Parts, client: Client) -> Calls {
     Calls::new(client, parts.clock.clone())
 }
 

@@ -32,7 +32,7 @@ use crate::net::websocket::SocketLimits;
 use crate::net::{Listener, Scratch, Seat, Server};
 use crate::provisioning::access::Access;
 use crate::provisioning::{Directory, Snapshots};
-use crate::routing::{BuiltinRouter, sweep, tell_positions};
+use crate::routing::{sweep, tell_positions};
 use crate::runtime::clock::Clock;
 use crate::runtime::cores::{CoreId, CoreResult};
 use crate::runtime::drain::{DrainToken, Phase};
@@ -41,6 +41,7 @@ use crate::shard::{Links, Liveness, Mailroom, Neighbours, ShardOptions, Shards};
 use crate::telemetry::{CoreTally, Lag, TenantLabels, watch_lag};
 
 use super::doors::{Behind, Door};
+use super::gws::GwsSide;
 use super::stores::LogStore;
 use super::{limits, outward};
 
@@ -96,9 +97,11 @@ pub(super) async fn run(
         ..ShardOptions::default()
     };
     let media = media(&parts)?;
+    let client = outward::client(&parts);
+    let gws = GwsSide::new(&parts, &log, client.clone());
     let neighbours = Neighbours {
-        router: Rc::new(BuiltinRouter::new(Rc::clone(&log))),
-        deliverer: Rc::new(outward::dispatcher(&parts, &outward::calls(&parts), &media)),
+        router: gws.router(),
+        deliverer: Rc::new(outward::dispatcher(&parts, &outward::calls(&parts, client), &media)),
     };
     let shards = Shards::start(
         mailroom,
@@ -111,8 +114,10 @@ pub(super) async fn run(
     );
     if core.index() == 0 {
         let every = parts.config.routing.sweep;
-        tokio::task::spawn_local(sweep(shards.clone(), parts.snapshots.clone(), every));
+        let decides = gws.decides();
+        tokio::task::spawn_local(sweep(shards.clone(), parts.snapshots.clone(), every, decides));
     }
+    gws.start(&parts, core, &shards);
     tokio::task::spawn_local(tell_positions(
         shards.clone(),
         parts.snapshots.clone(),

@@ -1,4 +1,4 @@
-//! `[routing]`: the built-in router.
+//! `[routing]`: the built-in router, and when it stands in for GWS.
 
 use std::time::Duration;
 
@@ -13,5 +13,7 @@ section! {
         pub last_agent: Duration = Duration::from_secs(24 * 3_600),
         /// How often waiting and ready are compared again, should an index be wrong.
         pub sweep: Duration = Duration::from_secs(60),
+        /// How long GWS may be away before the built-in router takes over its tenants.
+        pub gws_patience: Duration = Duration::from_secs(30),
     }
 }

@@ -9,6 +9,7 @@
 pub mod bots;
 pub mod channels;
 pub mod dispatcher;
+pub mod gws;
 pub mod webhooks;
 
 pub use bots::Bots;

@@ -15,6 +15,7 @@ pub mod envelope;
 pub mod esp;
 pub mod expression;
 pub mod file;
+pub mod gws;
 pub mod hub_signature;
 pub mod plugin_session;
 pub mod sealed;

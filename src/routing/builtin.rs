@@ -29,14 +29,20 @@ impl Router for BuiltinRouter {
     }
 }
 
-/// Looks for pairs that nobody was told of, as long as the core runs. One core of a node is enough.
-pub async fn sweep(shards: Shards, snapshots: Snapshots, every: Duration) {
+/// Looks for pairs that nobody was told of, as long as the core runs, in the tenants for which the tables decide. One core of a node
+/// is enough.
+pub async fn sweep(
+    shards: Shards,
+    snapshots: Snapshots,
+    every: Duration,
+    decides: impl Fn(TenantId) -> bool,
+) {
     let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         let tenants: Vec<TenantId> = snapshots.load().tenants().map(|tenant| tenant.tenant).collect();
-        for tenant in tenants {
+        for tenant in tenants.into_iter().filter(|tenant| decides(*tenant)) {
             match shards.log().best_pair(tenant).await {
                 Ok(answer) => answer.pair.into_iter().for_each(|pair| shards.offer(pair)),
                 Err(error) => tracing::debug!(%error, "the matching sweep was interrupted"),

@@ -24,6 +24,8 @@ pub struct GapiLink {
     pub authexturl: Option<String>,
     /// Region it serves.
     pub region: String,
+    /// Whether GWS routes the tenant's sessions; otherwise the built-in router does.
+    pub routing: bool,
 }
 
 impl Object for GapiLink {
