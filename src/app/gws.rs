@@ -50,16 +50,14 @@ impl GwsSide {
             return;
         }
         let leader = Leader {
-            log: shards.log(),
+            shards: shards.clone(),
             node: parts.node,
             snapshots: parts.snapshots.clone(),
             client: self.client.clone(),
             clock: parts.clock.clone(),
             random,
         };
-        let shards = shards.clone();
-        let offer = move |pair| shards.offer(pair);
-        tokio::task::spawn_local(lead(leader, Rc::clone(&self.configurations), offer));
+        tokio::task::spawn_local(lead(leader, Rc::clone(&self.configurations)));
     }
 }
 

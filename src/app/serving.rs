@@ -101,7 +101,11 @@ pub(super) async fn run(
     let gws = GwsSide::new(&parts, &log, client.clone());
     let neighbours = Neighbours {
         router: gws.router(),
-        deliverer: Rc::new(outward::dispatcher(&parts, &outward::calls(&parts, client), &media)),
+        deliverer: Rc::new(outward::dispatcher(
+            &parts,
+            &outward::calls(&parts, client),
+            &media,
+        )),
     };
     let shards = Shards::start(
         mailroom,

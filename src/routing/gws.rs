@@ -26,6 +26,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 pub struct Submission {
     /// Which; also its id at GWS.
     pub session: LogId,
+    /// Number of the record that says so: another one is another submission.
+    pub n: u64,
     /// Where it waits.
     pub queue: String,
     /// Its medium.
@@ -57,7 +59,13 @@ pub trait Gws {
     fn submit<'a>(&'a self, tenant: TenantId, submission: &'a Submission) -> LocalBoxFuture<'a, Submitted>;
 
     /// Says that a session no longer waits.
-    fn withdraw(&self, tenant: TenantId, session: LogId, media: Media) -> LocalBoxFuture<'_, Submitted>;
+    fn withdraw(
+        &self,
+        tenant: TenantId,
+        session: LogId,
+        n: u64,
+        media: Media,
+    ) -> LocalBoxFuture<'_, Submitted>;
 }
 
 /// Routes the tenants of GWS there, and all others by the built-in router. The matching tables are written for all of them: they
@@ -137,16 +145,17 @@ impl GwsRouter {
             MatchOp::Wait(session) => {
                 let submission = Submission {
                     session: session.session,
+                    n: session.n,
                     queue: session.queue.clone(),
                     media: session.media,
                     priority: session.priority,
                 };
                 self.submit(tenant, &submission).await
             }
-            MatchOp::Unwait { session, .. } => {
+            MatchOp::Unwait { session, n, .. } => {
                 let media = self.submitted.borrow_mut().remove(session);
                 self.gws
-                    .withdraw(tenant, *session, media.unwrap_or(Media::Chat))
+                    .withdraw(tenant, *session, *n, media.unwrap_or(Media::Chat))
                     .await
             }
             MatchOp::Ready(_) | MatchOp::Unready { .. } => {
@@ -220,6 +229,7 @@ async fn say_again(router: &GwsRouter, shards: &Shards, routed: &[TenantId], ses
     if routed.contains(&about.tenant) {
         let submission = Submission {
             session,
+            n: view.top.n,
             queue: place.queue.clone(),
             media: about.media,
             priority: place.priority,
@@ -259,7 +269,7 @@ mod tests {
             Box::pin(std::future::ready(self.answer.get()))
         }
 
-        fn withdraw(&self, _: TenantId, _: LogId, media: Media) -> LocalBoxFuture<'_, Submitted> {
+        fn withdraw(&self, _: TenantId, _: LogId, _: u64, media: Media) -> LocalBoxFuture<'_, Submitted> {
             self.said.borrow_mut().push(format!("withdraw {media}"));
             Box::pin(std::future::ready(self.answer.get()))
         }

@@ -118,7 +118,7 @@ metrics! {
     OUTBOUND_CONNECTIONS "nexus_outbound_connections" Kind::Gauge, [], "Connections open to other services.";
     OUTBOUND_REUSED "nexus_outbound_reused_total" Kind::Counter, [], "Requests made on a connection that was there.";
     GWS_LINK "nexus_gws_link_total" Kind::Counter, ["event"],
-        "Links to GWS: connected, lost, returned, reread, offered, failed, unreadable.";
+        "Links to GWS: connected, lost, returned, reread, offered, foreign, failed, unreadable.";
     GWS_ROUTING "nexus_gws_routing_total" Kind::Counter, ["event"],
         "Routing by GWS: submitted, refused, away, and takeover by the built-in router and handback.";
     LOG_LINES_DROPPED "nexus_log_lines_dropped_total" Kind::Counter, [],

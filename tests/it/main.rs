@@ -11,6 +11,7 @@ mod bots;
 mod chaos;
 mod designer;
 mod esp;
+mod gws;
 mod internal_tls;
 mod journey;
 mod log;

@@ -28,6 +28,14 @@ pub struct Account {
 }
 
 impl Account {
+    /// Whether GWS routes the tenant's sessions; what [`Self::of`] says without opening a secret.
+    #[must_use]
+    pub fn routes(snapshot: &Snapshot, tenant: TenantId) -> bool {
+        let routed = |link: &Stored<GapiLink>| link.value.routing && link.has_secret("clientsecret");
+        snapshot.all::<GapiLink>(tenant).any(|link| routed(link))
+            && snapshot.tenant(tenant).is_some_and(|tenant| tenant.value.enabled)
+    }
+
     /// The tenant's account; `None` for a tenant that is off or has no link with a secret.
     ///
     /// A tenant may have one link for the service and one for authentication, both with the same credentials: the one that

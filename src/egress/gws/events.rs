@@ -242,7 +242,11 @@ impl<'a, R: Fn() -> u64> Poll<'a, R> {
                     body,
                     deadline_ms,
                 } => self.send(exchange, path, body, deadline_ms),
-                Output::Deliver { channel, data } => self.heard(&channel, &data, told),
+                Output::Deliver { channel, data } => {
+                    if self.heard(&channel, &data, told) {
+                        ended = Some(Ended::SessionLost);
+                    }
+                }
                 Output::Reread(cause) => {
                     self.worked = true;
                     metrics::counter!(names::GWS_LINK, "event" => "reread").increment(1);
@@ -273,14 +277,15 @@ impl<'a, R: Fn() -> u64> Poll<'a, R> {
         }));
     }
 
-    fn heard(&mut self, channel: &str, data: &str, told: &mut impl FnMut(Told)) {
+    /// Passes on an event. `true`: the session will not come about.
+    fn heard(&mut self, channel: &str, data: &str, told: &mut impl FnMut(Told)) -> bool {
         match event(data.as_bytes()) {
             Some(Event::Interaction(interaction)) => told(Told::Interaction(interaction)),
             Some(Event::Failed { operation, code }) => told(Told::Failed { operation, code }),
             Some(Event::Initialization(InitializationState::Complete)) => self.activate(),
             Some(Event::Initialization(InitializationState::Failed)) => {
                 tracing::warn!(tenant = %self.session.account().tenant, "GWS could not initialize the session");
-                self.session.forget(false);
+                return true;
             }
             Some(Event::Initialization(InitializationState::Running)) => {}
             Some(Event::Other(kind)) => {
@@ -291,6 +296,7 @@ impl<'a, R: Fn() -> u64> Poll<'a, R> {
                 tracing::debug!(channel, "an event of GWS that cannot be read");
             }
         }
+        false
     }
 
     /// Reads everything; one reading at a time.

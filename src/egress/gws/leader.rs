@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::log::{NodeId, Pair, SharedLog};
+use crate::log::{NodeId, Pair};
 use crate::model::{AgentId, Digest, LogId, LogKind, TenantId};
 use crate::net::client::Client;
 use crate::protocol::entry::SCHEMA_LEVEL;
 use crate::protocol::gws::{Interaction, Objects};
 use crate::provisioning::{Snapshot, Snapshots};
 use crate::runtime::Clock;
+use crate::shard::Shards;
 use crate::telemetry::names;
 
 use super::account::Account;
@@ -30,8 +31,8 @@ const MEANT: [&str; 2] = ["Invited", "Processing"];
 
 /// What a core needs to follow events.
 pub struct Leader {
-    /// Its log.
-    pub log: SharedLog,
+    /// Its way to the sessions.
+    pub shards: Shards,
     /// This node.
     pub node: NodeId,
     /// What is provisioned.
@@ -53,16 +54,16 @@ struct Following {
 }
 
 /// Follows the events of the tenants that fall to this node, as long as the core runs. A session that is meant for an agent
-/// is offered to them through `offer`.
-pub async fn lead(leader: Leader, configurations: Configurations, offer: impl Fn(Pair) + 'static) {
-    let offer = Rc::new(offer);
+/// is offered to them.
+pub async fn lead(leader: Leader, configurations: Configurations) {
     let mut following: HashMap<TenantId, Following> = HashMap::new();
     let mut ticks = tokio::time::interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         // Who cannot be asked who lives stays with what it has: twice is better than not at all.
-        let Ok(nodes) = leader.log.announce(leader.node, SCHEMA_LEVEL, NODE_TTL_MS).await else {
+        let log = leader.shards.log();
+        let Ok(nodes) = log.announce(leader.node, SCHEMA_LEVEL, NODE_TTL_MS).await else {
             continue;
         };
         let snapshot = leader.snapshots.load_full();
@@ -82,10 +83,10 @@ pub async fn lead(leader: Leader, configurations: Configurations, offer: impl Fn
                 let (stop, stopped) = watch::channel(false);
                 let version = account.version;
                 let session = Session::new(leader.client.clone(), account, leader.clock.clone());
-                let (configurations, offer) = (Rc::clone(&configurations), Rc::clone(&offer));
+                let (configurations, shards) = (Rc::clone(&configurations), leader.shards.clone());
                 let (clock, random) = (leader.clock.clone(), leader.random);
                 tokio::task::spawn_local(async move {
-                    let told = move |told| heard(tenant, told, &configurations, &*offer);
+                    let told = move |told| heard(tenant, told, &configurations, &shards);
                     follow(Rc::new(session), clock, random, stopped, told).await;
                 });
                 Following { version, stop }
@@ -111,13 +112,12 @@ fn chosen(tenant: TenantId, nodes: &[(NodeId, u32)]) -> Option<NodeId> {
         .max_by_key(|node| Digest::of(&[b"gws", tenant.0.as_bytes(), node.0.as_bytes()]).0)
 }
 
-fn heard(tenant: TenantId, told: Told, configurations: &Configurations, offer: &dyn Fn(Pair)) {
+fn heard(tenant: TenantId, told: Told, configurations: &Configurations, shards: &Shards) {
     match told {
         Told::Interaction(interaction) => {
             let configurations = configurations.borrow();
             if let Some(pair) = pair(tenant, &interaction, configurations.get(&tenant)) {
-                metrics::counter!(names::GWS_LINK, "event" => "offered").increment(1);
-                offer(pair);
+                tokio::task::spawn_local(offer(tenant, pair, shards.clone()));
             }
         }
         Told::Configuration(objects) => {
@@ -132,6 +132,21 @@ fn heard(tenant: TenantId, told: Told, configurations: &Configurations, offer: &
             tracing::warn!(%tenant, operation, code, "GWS could not do what it had accepted");
         }
         Told::Missed(cause) => tracing::info!(%tenant, ?cause, "everything is read from GWS"),
+    }
+}
+
+/// Offers a session, if it is the tenant's: its GWS may name any id.
+async fn offer(tenant: TenantId, pair: Pair, shards: Shards) {
+    // One that is not there, or cannot be read now, is named again or submitted again.
+    let Ok(view) = shards.session_view(pair.session).await else {
+        return;
+    };
+    if view.state.about().is_some_and(|about| about.tenant == tenant) {
+        metrics::counter!(names::GWS_LINK, "event" => "offered").increment(1);
+        shards.offer(pair);
+    } else {
+        metrics::counter!(names::GWS_LINK, "event" => "foreign").increment(1);
+        tracing::warn!(%tenant, "GWS named a session that is not this tenant's");
     }
 }
 
@@ -172,7 +187,7 @@ mod tests {
     fn an_interaction_of_ours_that_names_an_agent_becomes_a_pair() {
         let tenant = TenantId(Uuid::from_u128(7));
         let session = LogId::session(Millis(1), [3; 10], Spread::of(&[b"x"]));
-        let id = session.uuid().simple().to_string();
+        let id = session.to_string();
         let person = Person {
             dbid: 101,
             login: "anna".to_owned(),

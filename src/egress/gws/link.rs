@@ -20,9 +20,10 @@ use crate::telemetry::names;
 
 use super::account::Account;
 use super::session::Session;
-use super::standing::Standings;
+use super::standing::{PROBE_EVERY, Standings};
 
-/// Operations. Each may be done again with the same ids: done twice is done once.
+/// Operations. `cause` names what an operation follows from (an effect's id): the same cause is the same operation over all
+/// attempts, and done twice is done once.
 #[derive(Clone)]
 pub struct GwsLink(Rc<Inner>);
 
@@ -51,6 +52,7 @@ impl GwsLink {
     pub async fn submit(
         &self,
         tenant: TenantId,
+        cause: &str,
         interaction: LogId,
         media: Media,
         queue: &str,
@@ -62,23 +64,25 @@ impl GwsLink {
             changed: Map::new(),
             deleted: Vec::new(),
         };
-        self.operate(tenant, interaction, media, action).await
+        self.operate(tenant, cause, interaction, media, action).await
     }
 
     /// An interaction is over for GWS.
-    pub async fn stop(&self, tenant: TenantId, interaction: LogId, media: Media) -> Outcome {
-        self.operate(tenant, interaction, media, Action::Complete).await
+    pub async fn stop(&self, tenant: TenantId, cause: &str, interaction: LogId, media: Media) -> Outcome {
+        self.operate(tenant, cause, interaction, media, Action::Complete)
+            .await
     }
 
     /// Changes what is attached to an interaction.
     pub async fn update(
         &self,
         tenant: TenantId,
+        cause: &str,
         interaction: LogId,
         media: Media,
         data: Map<String, Value>,
     ) -> Outcome {
-        self.operate(tenant, interaction, media, Action::UpdateUserData(data))
+        self.operate(tenant, cause, interaction, media, Action::UpdateUserData(data))
             .await
     }
 
@@ -86,6 +90,7 @@ impl GwsLink {
     pub async fn operate(
         &self,
         tenant: TenantId,
+        cause: &str,
         interaction: LogId,
         media: Media,
         action: Action,
@@ -93,15 +98,20 @@ impl GwsLink {
         let Some(session) = self.session(tenant) else {
             return Outcome::Refused(0);
         };
+        // However many wait, one at a time finds out whether it is still away.
+        if !self.0.standings.may_try(tenant, self.0.clock.now()) {
+            return Outcome::Later(Some(PROBE_EVERY));
+        }
         let operation = Operation {
-            interaction: interaction.uuid().simple().to_string(),
+            interaction: interaction.to_string(),
             media,
             action,
         };
-        // The same over all attempts: it is made of what is asked.
+        // The same over all attempts, and another one for another cause.
         let asked = serde_json::to_vec(&operation.request("").body).unwrap_or_default();
         let id = Uuid::new_v8(short(&crate::model::Digest::of(&[
             operation.interaction.as_bytes(),
+            cause.as_bytes(),
             &asked,
         ])));
         let outcome = session.operate(&operation, &id.to_string()).await;
@@ -136,7 +146,7 @@ impl GwsLink {
 
 impl Gws for GwsLink {
     fn routes(&self, tenant: TenantId) -> bool {
-        Account::of(&self.0.snapshots.load(), tenant).is_some_and(|account| account.routing)
+        Account::routes(&self.0.snapshots.load(), tenant)
     }
 
     fn away_for(&self, tenant: TenantId) -> Option<Duration> {
@@ -148,10 +158,11 @@ impl Gws for GwsLink {
         properties.insert("Priority".to_owned(), json!(submission.priority));
         properties.insert("TenantId".to_owned(), json!(tenant.to_string()));
         async move {
-            let session = submission.session;
+            let (session, cause) = (submission.session, submission.n.to_string());
             GwsLink::submit(
                 self,
                 tenant,
+                &cause,
                 session,
                 submission.media,
                 &submission.queue,
@@ -163,8 +174,14 @@ impl Gws for GwsLink {
         .boxed_local()
     }
 
-    fn withdraw(&self, tenant: TenantId, session: LogId, media: Media) -> LocalBoxFuture<'_, Submitted> {
-        async move { submitted(self.stop(tenant, session, media).await) }.boxed_local()
+    fn withdraw(
+        &self,
+        tenant: TenantId,
+        session: LogId,
+        n: u64,
+        media: Media,
+    ) -> LocalBoxFuture<'_, Submitted> {
+        async move { submitted(self.stop(tenant, &n.to_string(), session, media).await) }.boxed_local()
     }
 }
 

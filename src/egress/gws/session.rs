@@ -175,7 +175,17 @@ impl Session {
         deadline: Duration,
         max: usize,
     ) -> Result<Answer, Away> {
+        // A poll goes on for days; its token does not.
+        if !self.is_fresh() {
+            let _turn = self.beginning.lock().await;
+            self.hold_token().await?;
+        }
         self.call(Method::POST, path, body, deadline, max).await
+    }
+
+    fn is_fresh(&self) -> bool {
+        let now = self.clock.now();
+        self.held.borrow().as_ref().is_some_and(|held| now < held.renew)
     }
 
     /// Says goodbye, without waiting long for an answer.

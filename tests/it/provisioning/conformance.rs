@@ -383,7 +383,7 @@ fn full_body(kind: Kind) -> Value {
         Kind::Webhook => json!({"name": "full", "url": "https://example.com/", "events": ["STARTED"],
             "mediaTypes": ["chat"], "retryTimeoutMs": 1000, "retryAttempts": 5}),
         Kind::GapiLink => json!({"name": "full", "url": "http://gws", "clientid": "nexus_client",
-            "authinturl": "http://in", "authexturl": "https://ext", "region": "eu"}),
+            "authinturl": "http://in", "authexturl": "https://ext", "region": "eu", "routing": true}),
         Kind::StandardResponse => json!({"name": "full", "category": "A/B", "shortcut": "s",
             "texts": {"en": "Hi", "de": "Hallo – „du“"}, "mediaTypes": ["chat"], "keywords": ["k"]}),
         Kind::FieldCode => json!({"name": "full", "expression": "contact.FirstName", "description": "d"}),

@@ -7,9 +7,9 @@ use hyper::Method;
 use hyper::header::HeaderMap;
 use nexus::egress::Dispatcher;
 use nexus::ingress::widgets::{WidgetOptions, Widgets};
-use nexus::log::NodeId;
 use nexus::log::media::{DirectoryMedia, SharedMedia};
 use nexus::log::memory::MemoryStore;
+use nexus::log::{NodeId, SharedLog};
 use nexus::model::{AgentId, ChannelState, LogId, Media, MessageKind, Millis, TenantId, Visibility};
 use nexus::net::Peer;
 use nexus::net::http::{Body, Request, Response};
@@ -18,7 +18,7 @@ use nexus::provisioning::{Act, Provisioning, Snapshots};
 use nexus::routing::{BuiltinRouter, desk_profile};
 use nexus::runtime::{Clock, TestClock};
 use nexus::session::{AgentAct, AgentCommand, DeskAct, DeskInput, File, Phase, SessionInput};
-use nexus::shard::{Links, Neighbours, ShardOptions, Shards, Typing};
+use nexus::shard::{Links, Neighbours, Router, ShardOptions, Shards, Typing};
 use serde_json::Value;
 use tokio::task::LocalSet;
 use uuid::Uuid;
@@ -36,6 +36,13 @@ pub(crate) fn on_a_core(test: impl Future<Output = ()>) {
             .await
             .unwrap();
     });
+}
+
+fn builtin(log: SharedLog, _: &Provisioning, _: &Clock) -> Neighbours {
+    Neighbours {
+        router: Rc::new(BuiltinRouter::new(log)),
+        deliverer: Rc::new(Dispatcher::default()),
+    }
 }
 
 /// An answer, read whole.
@@ -99,25 +106,44 @@ impl Chat {
 
     pub(crate) async fn start_with(options: WidgetOptions) -> Self {
         let test = TestClock::at(START.0);
-        Self::start_at(options, test.clock(), test, |_, _| Dispatcher::default()).await
+        Self::start_at(options, test.clock(), test, builtin).await
     }
 
     /// By the clock of the machine, with connections outwards.
     pub(crate) async fn start_reaching(outwards: impl FnOnce(&Snapshots, &Clock) -> Dispatcher) -> Self {
+        Self::start_among(|log, provisioning, clock| Neighbours {
+            deliverer: Rc::new(outwards(provisioning.snapshots(), clock)),
+            ..builtin(log, provisioning, clock)
+        })
+        .await
+    }
+
+    /// By the clock of the machine, routed as the test says.
+    pub(crate) async fn start_routed(
+        router: impl FnOnce(SharedLog, &Provisioning) -> Rc<dyn Router>,
+    ) -> Self {
+        Self::start_among(|log, provisioning, clock| Neighbours {
+            router: router(Rc::clone(&log), provisioning),
+            ..builtin(log, provisioning, clock)
+        })
+        .await
+    }
+
+    async fn start_among(neighbours: impl FnOnce(SharedLog, &Provisioning, &Clock) -> Neighbours) -> Self {
         let test = TestClock::at(START.0);
-        Self::start_at(WidgetOptions::default(), Clock::system(), test, outwards).await
+        Self::start_at(WidgetOptions::default(), Clock::system(), test, neighbours).await
     }
 
     /// By the clock of the machine, for those who cannot be told another time.
     pub(crate) async fn start_live() -> Self {
-        Self::start_reaching(|_, _| Dispatcher::default()).await
+        Self::start_among(builtin).await
     }
 
     async fn start_at(
         options: WidgetOptions,
         clock: Clock,
         test: TestClock,
-        outwards: impl FnOnce(&Snapshots, &Clock) -> Dispatcher,
+        neighbours: impl FnOnce(SharedLog, &Provisioning, &Clock) -> Neighbours,
     ) -> Self {
         let (stores, files) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let provisioning = crate::provisioning::embedded(&stores).await;
@@ -134,10 +160,7 @@ impl Chat {
             rooms.remove(0),
             links,
             Rc::clone(&log),
-            Neighbours {
-                router: Rc::new(BuiltinRouter::new(log)),
-                deliverer: Rc::new(outwards(provisioning.snapshots(), &clock)),
-            },
+            neighbours(Rc::clone(&log), &provisioning, &clock),
             clock,
             NodeId(Uuid::from_u128(1)),
             ShardOptions::default(),

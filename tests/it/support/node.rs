@@ -10,21 +10,34 @@ use std::time::Duration;
 use super::part;
 
 /// The versions the tests were written with; `tests/run` reads them from here.
-pub(crate) const PACKAGES: [&str; 1] = ["playwright-core@1.65.1"];
+pub(crate) const PACKAGES: [&str; 3] = [
+    "playwright-core@1.65.1",
+    "cometd-nodejs-server@1.2.1",
+    "faye@1.4.3",
+];
+
+/// Makes sure that a package is there.
+///
+/// # Panics
+/// When it is not, naming what installs it.
+pub(crate) fn require(name: &str) {
+    let package = PACKAGES
+        .iter()
+        .find(|package| package.rsplit_once('@').is_some_and(|(known, _)| known == name));
+    let package = package.expect("a package of the list");
+    assert!(
+        modules().join(name).is_dir(),
+        "this test needs the package `{name}` of Node, which is not installed; \
+         run `npm install --prefix target/node {package}` (`tests/run` does it for you)"
+    );
+}
 
 /// Runs a script of `tests/it/browser` to its end and returns what it printed.
 ///
 /// # Panics
 /// When Node or a package is missing, naming what installs it; when the script fails or takes longer than `limit`.
 pub(crate) fn node(script: &str, environment: &[(&str, &str)], limit: Duration) -> String {
-    for package in PACKAGES {
-        let (name, _) = package.rsplit_once('@').expect("a version");
-        assert!(
-            modules().join(name).is_dir(),
-            "this test needs the package `{name}` of Node, which is not installed; \
-             run `npm install --prefix target/node {package}` (`tests/run` does it for you)"
-        );
-    }
+    require("playwright-core");
     let script = root().join("tests/it/browser").join(script);
     let program = part::program("node", &[], "nodejs npm");
     let mut child = Command::new(program)
@@ -78,7 +91,8 @@ pub(crate) fn artifacts() -> PathBuf {
     folder
 }
 
-fn modules() -> PathBuf {
+/// Where the packages lie.
+pub(crate) fn modules() -> PathBuf {
     target().join("node/node_modules")
 }
 
