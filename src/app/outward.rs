@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result};
 use crate::config::Config;
 use crate::egress::channels::{ChannelSettings, Channels};
 use crate::egress::dispatcher::Calls;
+use crate::egress::history::History;
 use crate::egress::webhooks::{WebhookSettings, Webhooks};
 use crate::egress::{Bots, Dispatcher};
 use crate::log::media::SharedMedia;
@@ -78,6 +79,6 @@ pub(super) fn dispatcher(parts: &Parts, calls: &Calls, media: &SharedMedia) -> D
             Arc::clone(&parts.directory),
             webhooks,
         ))),
-        ..Dispatcher::default()
+        history: Some(Rc::new(History::new(calls.clone(), parts.snapshots.clone()))),
     }
 }

@@ -10,6 +10,7 @@ pub mod bots;
 pub mod channels;
 pub mod dispatcher;
 pub mod gws;
+pub mod history;
 pub mod webhooks;
 
 pub use bots::Bots;

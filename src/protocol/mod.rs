@@ -19,5 +19,6 @@ pub mod gws;
 pub mod hub_signature;
 pub mod plugin_session;
 pub mod sealed;
+pub mod ucs;
 pub mod webhook;
 pub mod widget;

@@ -7,5 +7,5 @@ mod schedule;
 
 pub use calls::{Callee, Calls, DEADLINE, NotAnswered};
 pub use dispatch::{Connection, Dispatcher};
-pub use records::{About, record, session};
+pub use records::{About, record, session, unread};
 pub use schedule::Schedule;

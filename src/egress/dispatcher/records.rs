@@ -23,7 +23,7 @@ pub struct About {
 /// # Errors
 /// The verdict when it cannot be had: later when the store is away, never when the session is gone.
 pub async fn session(shards: &Shards, id: EffectId) -> Result<Arc<SessionView>, Verdict> {
-    shards.session_view(id.log).await.map_err(verdict)
+    shards.session_view(id.log).await.map_err(unread)
 }
 
 /// The session an effect is of, and its record with number `n`.
@@ -39,7 +39,7 @@ pub async fn record(shards: &Shards, id: EffectId, n: u64) -> Result<About, Verd
     let entry = match held {
         Some(entry) => Some(entry),
         None => {
-            let page = shards.session_page(id.log, n, 1).await.map_err(verdict)?;
+            let page = shards.session_page(id.log, n, 1).await.map_err(unread)?;
             page.into_iter().find(|entry| entry.n == n)
         }
     };
@@ -49,7 +49,9 @@ pub async fn record(shards: &Shards, id: EffectId, n: u64) -> Result<About, Verd
     }
 }
 
-fn verdict(error: ShardError<()>) -> Verdict {
+/// What becomes of an attempt whose session could not be read.
+#[must_use]
+pub fn unread(error: ShardError<()>) -> Verdict {
     match error {
         ShardError::NoSuchLog | ShardError::Rejected(()) => Verdict::Dead("the session is gone".to_owned()),
         ShardError::Unreadable { .. } => Verdict::Dead("the session cannot be read".to_owned()),

@@ -20,6 +20,9 @@ pub struct Tenant {
     /// Address of its contact history service.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ucs_url: Option<String>,
+    /// How that service is spoken to: `ucsx`, or `classic` for release 9.1; absent means `ucsx`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ucs_dialect: Option<String>,
     /// Whether anything of it is served. Off refuses every key and token of the tenant.
     pub enabled: bool,
     /// IANA zone of opening hours and quiet hours.
@@ -63,6 +66,7 @@ impl Default for Tenant {
             region: String::new(),
             all_regions: Vec::new(),
             ucs_url: None,
+            ucs_dialect: None,
             enabled: true,
             time_zone: "Etc/UTC".to_owned(),
             default_language: "en".to_owned(),
@@ -92,6 +96,9 @@ impl Object for Tenant {
         problems.at_most("allRegions", self.all_regions.len(), 64);
         if let Some(url) = &self.ucs_url {
             problems.url("ucsUrl", url);
+        }
+        if let Some(dialect) = &self.ucs_dialect {
+            problems.one_of("ucsDialect", dialect, &["ucsx", "classic"]);
         }
         problems.time_zone("timeZone", &self.time_zone);
         problems.language("defaultLanguage", &self.default_language);

@@ -2,5 +2,6 @@
 
 mod crash;
 mod dead_letters;
+mod history;
 mod messaging;
 mod webhooks;

@@ -361,7 +361,7 @@ fn full_name(kind: Kind) -> &'static str {
 fn full_body(kind: Kind) -> Value {
     let given = match kind {
         Kind::Tenant => {
-            json!({"sid": "full", "name": "Full", "allRegions": ["a", "b"], "ucsUrl": "http://ucs:8080",
+            json!({"sid": "full", "name": "Full", "allRegions": ["a", "b"], "ucsUrl": "http://ucs:8080", "ucsDialect": "classic",
             "limits": {"openSessions": 5}})
         }
         Kind::ApiKey => {

@@ -6,6 +6,7 @@
 
 pub(crate) mod chat;
 pub(crate) mod chromium;
+pub(crate) mod contacts;
 pub(crate) mod http;
 pub(crate) mod node;
 pub(crate) mod part;

@@ -1,0 +1,11 @@
+//! Connection 8: contact history (contract section 8). When a session opens its customer is identified, the session is created as
+//! an interaction and agents learn the contact's id; when it ends the interaction is stopped with its transcript.
+//!
+//! **Must never happen**: a chat that waits for history; a transcript that differs from the session; an interaction written
+//! twice; a word of a customer that the tenant's rules mask.
+
+mod connection;
+mod story;
+mod writing;
+
+pub use connection::History;
