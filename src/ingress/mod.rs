@@ -6,6 +6,7 @@
 pub mod aggregators;
 pub mod answer;
 pub mod channel;
+pub mod codes;
 pub mod designer;
 pub mod fields;
 pub mod messaging;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::codes::Values;
+use crate::ingress::codes::Values;
 use crate::model::TenantId;
 use crate::provisioning::Snapshot;
 use crate::provisioning::objects::{

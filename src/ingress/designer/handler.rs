@@ -5,12 +5,12 @@ use hyper::header::{ALLOW, HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 
 use super::catalogue;
-use super::codes::{Values, profile};
 use super::interaction::picture;
 use super::query::Query;
 use super::route::{NoRoute, Route};
 use super::target::Wanted;
 use crate::ingress::answer;
+use crate::ingress::codes::{Values, profile};
 use crate::ingress::fields::Reader;
 use crate::ingress::outcome::{rejected, session_of};
 use crate::model::{LogId, TenantId, UserDataChange};

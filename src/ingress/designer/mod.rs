@@ -8,7 +8,6 @@
 //! a value; a masked pattern in clear in what is given out.
 
 mod catalogue;
-mod codes;
 mod handler;
 mod interaction;
 mod preview;

@@ -1,8 +1,11 @@
 //! What an agent may ask: transcript pages, prepared answers, colleagues, the team.
 
-use serde::Serialize;
-use serde_json::{Value, json};
+use std::borrow::Cow;
 
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::ingress::codes::{Values, profile};
 use crate::model::{ChannelState, LogId};
 use crate::protocol::agent::{Message, Question};
 use crate::protocol::envelope::{Code, Fault};
@@ -29,9 +32,11 @@ pub(super) async fn answer(
         Question::Transcript { session, upto, limit } => {
             transcript(shared, who, session, upto, usize::from(limit)).await
         }
-        Question::CannedResponses { search, locale } => {
-            Ok(canned(shared, who, search.as_deref(), locale.as_deref()))
-        }
+        Question::CannedResponses {
+            search,
+            locale,
+            session,
+        } => canned(shared, who, search.as_deref(), locale.as_deref(), session).await,
     }
 }
 
@@ -82,11 +87,36 @@ struct Canned<'a> {
     category: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     shortcut: Option<&'a str>,
-    text: &'a str,
+    text: Cow<'a, str>,
 }
 
-fn canned(shared: &Shared, who: &AgentPrincipal, search: Option<&str>, locale: Option<&str>) -> Value {
+/// Prepared answers that hold the words looked for; with a session, as the agent would send them to its customer.
+async fn canned(
+    shared: &Shared,
+    who: &AgentPrincipal,
+    search: Option<&str>,
+    locale: Option<&str>,
+    session: Option<LogId>,
+) -> Result<Value, Fault> {
+    let view = match session {
+        Some(session) => Some(shared.readable(who, session).await?.0),
+        None => None,
+    };
+    let profile = match &view {
+        Some(view) => profile(&shared.shards, view).await?,
+        None => Map::new(),
+    };
     let snapshot = shared.snapshots.load();
+    let agent = snapshot.agent(who.tenant, &who.agent);
+    let values = Values {
+        snapshot: &snapshot,
+        tenant: who.tenant,
+        session: view.as_deref(),
+        profile,
+        agent: agent.map(|agent| &agent.value),
+    };
+    let about = view.as_ref().and_then(|view| view.state.about());
+    let locale = locale.or_else(|| about.and_then(|about| about.locale.as_deref()));
     let default = snapshot
         .tenant(who.tenant)
         .map_or("en", |tenant| tenant.default_language.as_str())
@@ -96,11 +126,15 @@ fn canned(shared: &Shared, who: &AgentPrincipal, search: Option<&str>, locale: O
         .all::<StandardResponse>(who.tenant)
         .filter_map(|response| {
             let response = &response.value;
+            let text = response.texts.get(locale.unwrap_or(&default), &default)?;
             Some(Canned {
                 name: &response.name,
                 category: &response.category,
                 shortcut: response.shortcut.as_deref(),
-                text: response.texts.get(locale.unwrap_or(&default), &default)?,
+                text: match &view {
+                    Some(_) => Cow::Owned(values.fill(text)),
+                    None => Cow::Borrowed(text),
+                },
             })
         })
         .filter(|canned| {
@@ -108,7 +142,7 @@ fn canned(shared: &Shared, who: &AgentPrincipal, search: Option<&str>, locale: O
                 canned.name,
                 canned.category,
                 canned.shortcut.unwrap_or_default(),
-                canned.text,
+                &canned.text,
             ];
             wanted
                 .as_ref()
@@ -117,7 +151,7 @@ fn canned(shared: &Shared, who: &AgentPrincipal, search: Option<&str>, locale: O
         .collect();
     found.sort_unstable_by_key(|canned| canned.name);
     found.truncate(MOST);
-    json!({ "responses": found })
+    Ok(json!({ "responses": found }))
 }
 
 #[derive(Serialize)]

@@ -228,6 +228,10 @@ impl Workspace {
                 let question = Question::CannedResponses {
                     search: query(&request, "search"),
                     locale: query(&request, "locale"),
+                    session: query(&request, "session")
+                        .map(|id| id.parse())
+                        .transpose()
+                        .map_err(|_| Code::NotFound)?,
                 };
                 done(&questions::answer(&self.shared, who, question).await?)
             }

@@ -207,8 +207,10 @@ pub enum Question<'a> {
     CannedResponses {
         /// Words to be found.
         search: Option<Cow<'a, str>>,
-        /// Language.
+        /// Language; absent takes the customer's, then the tenant's.
         locale: Option<Cow<'a, str>>,
+        /// For which session their field codes are filled in.
+        session: Option<LogId>,
     },
 }
 

@@ -112,6 +112,7 @@ fn command<'a>(operation: &str, fields: &mut Fields<'a>) -> Result<Command<'a>, 
         return Ok(Command::Ask(Question::CannedResponses {
             search: optional_name(fields.search.take(), "search")?,
             locale: optional_name(fields.locale.take(), "locale")?,
+            session: fields.session.take(),
         }));
     }
     if operation == "transcript" {

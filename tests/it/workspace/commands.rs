@@ -441,6 +441,10 @@ fn transcripts_and_prepared_answers_are_answered_in_the_reply() {
             )
             .await;
         assert_eq!(texts(&before).last().unwrap(), "line 19");
+        let filled = alice
+            .does("canned-responses", json!({"session": chat.id, "search": "Alice"}))
+            .await;
+        assert_eq!(filled["responses"][0]["text"], "Hello Ann, this is Alice.");
         let found = alice.does("canned-responses", json!({"search": "NINE"})).await;
         assert_eq!(found["responses"][0]["name"], "hours");
         let none = alice.does("canned-responses", json!({"search": "zebra"})).await;

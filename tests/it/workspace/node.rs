@@ -243,7 +243,7 @@ impl Node {
 }
 
 fn profile() -> Map<String, Value> {
-    let Value::Object(profile) = json!({"userData": {"Order": "A-17"}}) else {
+    let Value::Object(profile) = json!({"FirstName": "Ann", "userData": {"Order": "A-17"}}) else {
         unreachable!()
     };
     profile
@@ -295,8 +295,12 @@ async fn provision(provisioning: &Provisioning) {
         .await
         .unwrap();
     let response = json!({"name": "hours", "texts": {"en": "We are open from nine to five."}});
-    directory
-        .create(&act(), TENANT, draft(Kind::StandardResponse, response), None)
-        .await
-        .unwrap();
+    let greeting =
+        json!({"name": "greeting", "texts": {"en": "Hello {contact.FirstName}, this is {agent.nickname}."}});
+    for response in [response, greeting] {
+        directory
+            .create(&act(), TENANT, draft(Kind::StandardResponse, response), None)
+            .await
+            .unwrap();
+    }
 }

@@ -204,7 +204,8 @@ export class Conversation {
     const search = el('input', {
       type: 'search',
       oninput: async () => {
-        const data = await this.#client.command('canned-responses', search.value.trim() ? { search: search.value.trim() } : {});
+        const words = search.value.trim();
+        const data = await this.#client.command('canned-responses', { session: this.#id, ...(words && { search: words }) });
         found = data.responses;
         results.replaceChildren(...found.map(({ name, text: body }, at) => el('option', { value: at, title: body }, `${name}: ${body}`)));
       },

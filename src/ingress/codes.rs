@@ -1,4 +1,4 @@
-//! Where the values of field codes come from.
+//! Where the values of field codes come from: for texts that a strategy or an agent is about to send.
 
 use serde_json::{Map, Value};
 
@@ -13,17 +13,24 @@ use crate::session::Phase;
 use crate::shard::{SessionView, Shards};
 
 /// What a text is filled in for.
-pub(super) struct Values<'a> {
-    pub(super) snapshot: &'a Snapshot,
-    pub(super) tenant: TenantId,
-    pub(super) session: Option<&'a SessionView>,
-    /// What the customer said of themselves.
-    pub(super) profile: Map<String, Value>,
-    pub(super) agent: Option<&'a Agent>,
+pub struct Values<'a> {
+    /// What is provisioned.
+    pub snapshot: &'a Snapshot,
+    /// Whose codes and variables.
+    pub tenant: TenantId,
+    /// The conversation, where there is one.
+    pub session: Option<&'a SessionView>,
+    /// What the customer said of themselves, from [`profile`].
+    pub profile: Map<String, Value>,
+    /// Who will send it.
+    pub agent: Option<&'a Agent>,
 }
 
 /// What the customer said of themselves when the session began.
-pub(super) async fn profile(shards: &Shards, view: &SessionView) -> Result<Map<String, Value>, Fault> {
+///
+/// # Errors
+/// 503 where it is no longer in memory and the store is away.
+pub async fn profile(shards: &Shards, view: &SessionView) -> Result<Map<String, Value>, Fault> {
     let of = |record: &crate::model::Record<SessionEvent>| {
         matches!(record.event, SessionEvent::Opened { .. })
             .then(|| serde_json::from_str(record.body.as_str()).unwrap_or_default())
@@ -42,7 +49,8 @@ pub(super) async fn profile(shards: &Shards, view: &SessionView) -> Result<Map<S
 impl Values<'_> {
     /// A text with its field codes filled in, and with the paths that stand in it as they are. What has no value is empty;
     /// a name that is neither stays.
-    pub(super) fn fill(&self, text: &str) -> String {
+    #[must_use]
+    pub fn fill(&self, text: &str) -> String {
         render(text, |name| {
             match self.snapshot.named::<FieldCode>(self.tenant, name) {
                 Some(code) => self.evaluate(&code.value.expression),
@@ -53,7 +61,8 @@ impl Values<'_> {
     }
 
     /// The value of an expression; empty where there is none. `None` for what is no expression.
-    pub(super) fn evaluate(&self, expression: &str) -> Option<String> {
+    #[must_use]
+    pub fn evaluate(&self, expression: &str) -> Option<String> {
         let expression = Expression::parse(expression).ok()?;
         Some(
             expression
