@@ -9,12 +9,13 @@ mod tidy {
     pub(crate) mod files;
     pub(crate) mod imports;
     pub(crate) mod lexer;
+    pub(crate) mod metrics;
     pub(crate) mod settings;
     pub(crate) mod sources;
     pub(crate) mod words;
 }
 
-use tidy::{files, imports, settings, sources, words};
+use tidy::{files, imports, metrics, settings, sources, words};
 
 /// Fails with every complaint at once.
 fn must_be_clean(complaints: &[String]) {
@@ -54,6 +55,11 @@ fn files_have_one_idea() {
 #[test]
 fn banned_calls_are_not_made() {
     must_be_clean(&words::banned_calls(&sources::library()));
+}
+
+#[test]
+fn every_metric_is_listed_and_fed() {
+    must_be_clean(&metrics::loose(&sources::library()));
 }
 
 #[test]

@@ -214,7 +214,8 @@ fn services(
         media: Rc::clone(&media),
         drain: parts.drain.clone(),
         settings: limits::workspace(config),
-    });
+    })
+    .counted_by(tally.clone(), parts.labels.clone());
     let provisioning = ProvisioningApi::new(
         Arc::clone(&parts.directory),
         Arc::clone(&parts.access),

@@ -11,6 +11,7 @@ use crate::log::{
 };
 use crate::model::{Effect, LogId, Position, Spread};
 use crate::session::{Arrival, Open, Rejection, Session, SessionInput};
+use crate::telemetry::names;
 
 use super::error::ShardError;
 use super::handle::Shards;
@@ -82,7 +83,7 @@ impl Shards {
             reply,
         };
         if core.links.ask(owner, Command::Admit(ask)).is_err() {
-            metrics::counter!("nexus_shard_mailbox_full_total").increment(1);
+            metrics::counter!(names::QUEUE_FULL, "queue" => "mailbox").increment(1);
         }
         answer
             .await
@@ -132,7 +133,7 @@ impl CoreTable {
                     return Err(ShardError::unavailable("a fresh session id was taken"));
                 }
                 Err(LogError::Unknown { .. }) if self.clock.now() < deadline => {
-                    metrics::counter!("nexus_log_unknown_total").increment(1);
+                    metrics::counter!(names::APPENDS_UNKNOWN).increment(1);
                 }
                 Err(error) => return Err(error.into()),
             }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::log::{EffectId, LogError};
 use crate::model::{Crossing, Effect, LogId, LogKind, TenantId};
 use crate::session::{Desk, DeskInput, Session, SessionInput};
+use crate::telemetry::names;
 
 use super::ask::Answered;
 use super::deliverer::{Delivery, Verdict};
@@ -107,7 +108,15 @@ impl CoreTable {
             Effect::Deliver { tenant, .. } => *tenant,
             _ => TenantId(uuid::Uuid::nil()),
         };
-        match self.effect(id, attempt, effect).await? {
+        let kind = kind_of(&effect);
+        let verdict = self.effect(id, attempt, effect).await?;
+        let outcome = match &verdict {
+            Verdict::Done => "done",
+            Verdict::Later(_) => "retried",
+            Verdict::Dead(_) => "dead",
+        };
+        metrics::counter!(names::EFFECTS, "kind" => kind, "outcome" => outcome).increment(1);
+        match verdict {
             Verdict::Done => self.log.complete_effect(id, lane).await?,
             Verdict::Later(after) => {
                 let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
@@ -116,7 +125,6 @@ impl CoreTable {
             }
             Verdict::Dead(reason) => {
                 tracing::warn!(effect = %id, reason, "effect given up");
-                metrics::counter!("nexus_effects_dead_total").increment(1);
                 let reason = reason.chars().take(100).collect();
                 self.log.bury_effect(id, lane, tenant, reason).await?;
             }
@@ -168,7 +176,7 @@ impl CoreTable {
     /// Tells somebody outside, within the bounds of the core.
     async fn deliver(self: &Rc<Self>, delivery: Delivery) -> Verdict {
         if self.attempts.get() >= self.options.attempts {
-            metrics::counter!("nexus_effects_crowded_total").increment(1);
+            metrics::counter!(names::QUEUE_FULL, "queue" => "attempts").increment(1);
             return Verdict::Later(Duration::from_secs(1));
         }
         self.attempts.set(self.attempts.get() + 1);
@@ -215,5 +223,15 @@ impl CoreTable {
             Err(ShardError::Unavailable { reason, .. }) => Err(LogError::unavailable(reason)),
             Err(ShardError::Unreadable { reason }) => Err(LogError::Corrupt { reason }),
         }
+    }
+}
+
+/// A word for metrics.
+const fn kind_of(effect: &Effect) -> &'static str {
+    match effect {
+        Effect::Cross { .. } => "cross",
+        Effect::Match { .. } => "match",
+        Effect::Heard => "heard",
+        Effect::Deliver { .. } => "deliver",
     }
 }

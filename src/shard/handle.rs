@@ -12,6 +12,7 @@ use crate::log::{Key, NodeId, SharedLog};
 use crate::model::{DeskEvent, LogId, LogKind, Position, SessionEvent};
 use crate::runtime::clock::Clock;
 use crate::session::{Desk, DeskInput, DeskReply, Session, SessionInput, SessionReply};
+use crate::telemetry::names;
 
 use super::ask::{Answered, Ask};
 use super::cells::Cells;
@@ -21,6 +22,7 @@ use super::error::{Asked, ShardError};
 use super::follower::{Follower, Mark};
 use super::link::{Command, Links, Mailroom, News, NewsReader};
 use super::machine::{Machine, ViewReply};
+use super::measures::Measures;
 use super::options::ShardOptions;
 use super::router::Router;
 use super::slot::Table;
@@ -98,6 +100,7 @@ impl Shards {
             due: RefCell::default(),
             due_wake: tokio::sync::Notify::new(),
             rechecks: RefCell::default(),
+            measures: Measures::new(),
             heard: RefCell::new(HashSet::new()),
         });
         if let Some(watch) = core.log.take_watch() {
@@ -346,7 +349,7 @@ impl CoreTable {
         let owner = self.owner(ask.log);
         // What comes back from a full mailbox is dropped, and with it the place of its answer: the asker is told.
         if self.links.ask(owner, M::command(ask)).is_err() {
-            metrics::counter!("nexus_shard_mailbox_full_total").increment(1);
+            metrics::counter!(names::QUEUE_FULL, "queue" => "mailbox").increment(1);
         }
     }
 
@@ -364,7 +367,7 @@ impl CoreTable {
             .ask(self.owner(log), M::watch_command(log, self.core, reply))
             .is_err()
         {
-            metrics::counter!("nexus_shard_mailbox_full_total").increment(1);
+            metrics::counter!(names::QUEUE_FULL, "queue" => "mailbox").increment(1);
         }
         let view = answer
             .await

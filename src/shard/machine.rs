@@ -88,6 +88,11 @@ pub trait Machine: Default + Clone + fmt::Debug + Send + Sync + Sized + 'static 
     /// How long a sign of life counts.
     fn alive(liveness: &Liveness) -> Duration;
 
+    /// How an offer to an agent ended, where this records it; a word for metrics.
+    fn offer(_: &Self::Event) -> Option<&'static str> {
+        None
+    }
+
     /// A snapshot record of the state.
     fn snapshot(&self, at: Millis) -> Record<Self::Event>;
 

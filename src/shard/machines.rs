@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::log::{Index, NewRecord, StoredBody, StoredRecord, TimerChange};
-use crate::model::{Body, Crossing, DeskEvent, Kinds, Millis, Record, SessionEvent};
+use crate::model::{Body, Crossing, DeskEvent, Kinds, Millis, OfferOutcome, Record, SessionEvent};
 use crate::protocol::entry;
 use crate::session::{
     Circumstances, Decision, Desk, DeskInput, DeskRejection, DeskReply, DeskTimer, Rejection, Session,
@@ -90,6 +90,19 @@ impl Machine for Session {
 
     fn answer(reply: &SessionReply) -> Option<Crossing> {
         reply.answer.clone()
+    }
+
+    fn offer(event: &SessionEvent) -> Option<&'static str> {
+        match event {
+            SessionEvent::Accepted { .. } => Some("accepted"),
+            SessionEvent::OfferEnded { outcome, .. } => Some(match outcome {
+                OfferOutcome::Refused => "refused",
+                OfferOutcome::Rejected => "rejected",
+                OfferOutcome::TimedOut => "expired",
+                OfferOutcome::Withdrawn => "withdrawn",
+            }),
+            _ => None,
+        }
     }
 
     fn snapshot(&self, at: Millis) -> Record<SessionEvent> {

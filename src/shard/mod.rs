@@ -24,6 +24,7 @@ mod link;
 mod liveness;
 mod machine;
 mod machines;
+mod measures;
 mod options;
 mod pump;
 mod replica;

@@ -14,6 +14,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::log::{Answer, LogError};
+use crate::telemetry::names;
 
 use super::ask::{Answered, Ask};
 use super::decide::{Plan, Write, decide};
@@ -45,6 +46,7 @@ impl CoreTable {
         let mut inner = slot.inner.borrow_mut();
         if inner.queue.len() >= self.options.queue_per_log {
             drop(inner);
+            metrics::counter!(names::QUEUE_FULL, "queue" => "log").increment(1);
             return ask.answer(Err(ShardError::unavailable(
                 "too many requests wait for this log",
             )));
@@ -236,7 +238,11 @@ impl CoreTable {
         deadline: Instant,
     ) -> Asked<M, Outcome> {
         loop {
-            match self.log.append(write.append.clone()).await {
+            let began = self.clock.now();
+            let answer = self.log.append(write.append.clone()).await;
+            let took = self.clock.now().saturating_duration_since(began);
+            self.measures.appended(&answer, write.append.records.len(), took);
+            match answer {
                 Ok(Answer::Appended { .. }) => break,
                 Ok(Answer::Refused { .. }) => {
                     self.catch_up(slot).await?;
@@ -251,13 +257,14 @@ impl CoreTable {
                     if self.is_ours(slot, &write) {
                         break;
                     }
+                    metrics::counter!(names::APPENDS_REPEATED).increment(1);
                     return Ok(Outcome::Repeat { log, first, answer });
                 }
                 Ok(Answer::KeyReused) => return Ok(Outcome::KeyReused),
                 Ok(Answer::Closed) => return Err(ShardError::NoSuchLog),
                 Ok(Answer::OptedOut) => return Err(ShardError::OptedOut),
                 Err(LogError::Unknown { reason }) => {
-                    metrics::counter!("nexus_log_unknown_total").increment(1);
+                    metrics::counter!(names::APPENDS_UNKNOWN).increment(1);
                     if self.clock.now() >= deadline {
                         // Nobody may decide on a replica that may be behind its own append.
                         slot.inner.borrow_mut().replica = None;
@@ -291,6 +298,9 @@ impl CoreTable {
             effects,
         } = write;
         let first = entries.first().map_or(0, |entry| entry.n);
+        for outcome in entries.iter().filter_map(|entry| M::offer(&entry.record.event)) {
+            metrics::counter!(names::OFFERS, "outcome" => outcome).increment(1);
+        }
         {
             let mut inner = slot.inner.borrow_mut();
             // A record that came back through the watch may have been taken already.

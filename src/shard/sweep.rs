@@ -132,9 +132,13 @@ impl CoreTable {
             {
                 self.log.unwatch(log);
             }
-            metrics::gauge!("nexus_shard_replicas", "core" => self.core.to_string()).set(f64::from(
-                u32::try_from(self.sessions.len() + self.desks.len()).unwrap_or(u32::MAX),
-            ));
+            let open = self.sessions.all().into_iter().filter(|slot| {
+                let inner = slot.inner.borrow();
+                let state = inner.replica.as_ref().map(|replica| &replica.state);
+                state.is_some_and(|state| state.about().is_some() && state.closed_at().is_none())
+            });
+            self.measures
+                .holds(self.sessions.len() + self.desks.len(), open.count());
         }
     }
 }

@@ -14,6 +14,7 @@ use super::cells::Cells;
 use super::deliverer::Deliverer;
 use super::link::Links;
 use super::machine::Machine;
+use super::measures::Measures;
 use super::options::ShardOptions;
 use super::replica::Replica;
 use super::router::Router;
@@ -43,6 +44,7 @@ pub struct CoreTable {
     pub(super) due_wake: tokio::sync::Notify,
     /// Partitions that are being compared with the store, and whether they must be once more.
     pub(super) rechecks: RefCell<HashMap<u16, bool>>,
+    pub(super) measures: Measures,
     /// Logs heard from since the last renewal.
     pub(super) heard: RefCell<HashSet<LogId>>,
 }

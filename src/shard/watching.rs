@@ -7,6 +7,7 @@ use crate::log::{StoredRecord, Watch, WatchEvent};
 use crate::model::{LogId, LogKind, Position};
 use crate::runtime::Backoff;
 use crate::session::{Desk, Session};
+use crate::telemetry::names;
 
 use super::machine::Machine;
 use super::replica::Misfit;
@@ -37,7 +38,7 @@ impl CoreTable {
                     }
                 }
                 WatchEvent::Lost { partition } => {
-                    metrics::counter!("nexus_watch_lost_total").increment(1);
+                    metrics::counter!(names::WATCH_LOST).increment(1);
                     self.recheck(partition);
                 }
             }

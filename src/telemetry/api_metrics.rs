@@ -35,6 +35,9 @@ impl ApiMetrics {
                 histogram!(names::API_DURATION, &labels),
             )
         });
+        if code >= 500 {
+            counter!(names::ERRORS, "serv_name" => path).increment(1);
+        }
         answered.increment(1);
         duration.record(took.as_secs_f64() * 1_000.0);
     }

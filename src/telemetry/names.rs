@@ -104,15 +104,16 @@ metrics! {
     APPEND_RECORDS "nexus_log_append_records" Kind::Histogram(COUNTS), [], "Records in one append.";
     APPENDS_UNKNOWN "nexus_log_unknown_total" Kind::Counter, [], "Appends whose outcome had to be read back.";
     APPENDS_REPEATED "nexus_log_repeats_total" Kind::Counter, [], "Requests that got the first answer of their key.";
+    WEBHOOKS_DISABLED "nexus_webhooks_disabled_total" Kind::Counter, [], "Webhooks disabled because they answered nothing for too long.";
+    ATTACHMENTS_REFUSED "nexus_attachments_refused_total" Kind::Counter, [], "Files of messages that were not taken.";
+    WATCH_LOST "nexus_watch_lost_total" Kind::Counter, [], "Subscriptions to logs that were lost and compared again.";
     REPLICAS "nexus_shard_replicas" Kind::Gauge, [], "Logs this node holds a replica of.";
     RESUMES "nexus_agentstream_resumes_total" Kind::Counter, ["outcome"], "Resumed sockets: complete, gap, expired.";
     SLOW "nexus_agentstream_slow_total" Kind::Counter, [], "Sockets closed because the peer did not read.";
-    OFFERS "nexus_offers_total" Kind::Counter, ["outcome"], "Offers to agents: accepted, rejected, expired, withdrawn.";
+    OFFERS "nexus_offers_total" Kind::Counter, ["outcome"], "Offers to agents: accepted, rejected, expired, refused by the desk, withdrawn.";
     EFFECTS "nexus_effects_total" Kind::Counter, ["kind", "outcome"], "Effects tried: done, retried, dead.";
     DEAD_DROPPED "nexus_dead_letters_dropped_total" Kind::Counter, [],
         "Dead letters dropped for their age or number.";
-    UPSTREAM_SECONDS "nexus_upstream_seconds" Kind::Histogram(SECONDS), ["target", "outcome"],
-        "Time of a request to another service.";
     OUTBOUND_CALLS "nexus_outbound_calls_total" Kind::Counter, ["guard", "outcome"],
         "Requests made, by who gave the URL and what came of it.";
     OUTBOUND_CONNECTIONS "nexus_outbound_connections" Kind::Gauge, [], "Connections open to other services.";

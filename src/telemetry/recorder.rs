@@ -99,9 +99,17 @@ impl Metrics {
 
     /// The page in the text format of Prometheus.
     pub fn render(&self) -> String {
-        for (name, sum) in self.tallies.sums() {
-            counter!(name).absolute(sum);
+        let sums = self.tallies.sums();
+        for (name, sum) in &sums {
+            counter!(*name).absolute(*sum);
         }
+        let of = |wanted| {
+            sums.iter()
+                .find(|(name, _)| *name == wanted)
+                .map_or(0, |(_, sum)| *sum)
+        };
+        let open = of(names::SOCKET_CONNECTS).saturating_sub(of(names::SOCKET_DISCONNECTS));
+        gauge!(names::SOCKET_ACTIVE).set(f64::from(u32::try_from(open).unwrap_or(u32::MAX)));
         gauge!(names::LOOP_LAG).set(self.worst_lag().as_secs_f64());
         process::observe();
         self.page.render()

@@ -24,14 +24,10 @@ pub enum Count {
     SocketSlow,
     /// A chat session was asked for.
     ChatAsked,
-    /// An append's outcome had to be read back.
-    AppendUnknown,
-    /// A repeat got the first answer.
-    AppendRepeated,
 }
 
 impl Count {
-    const ALL: [(Self, &'static str); 10] = [
+    const ALL: [(Self, &'static str); 8] = [
         (Self::Request, names::REQUESTS),
         (Self::SocketOpened, names::SOCKET_CONNECTS),
         (Self::SocketClosed, names::SOCKET_DISCONNECTS),
@@ -40,8 +36,6 @@ impl Count {
         (Self::BytesSent, names::SOCKET_BYTES),
         (Self::SocketSlow, names::SLOW),
         (Self::ChatAsked, names::CHAT_NEW),
-        (Self::AppendUnknown, names::APPENDS_UNKNOWN),
-        (Self::AppendRepeated, names::APPENDS_REPEATED),
     ];
 
     fn slot(self) -> usize {

@@ -18,6 +18,7 @@ use crate::protocol::{hub_signature, webhook};
 use crate::provisioning::objects::{Kind, Stored, Webhook};
 use crate::provisioning::{Act, Directory, ObjectId, SecretError, Snapshot, Snapshots};
 use crate::shard::{Delivery, Shards, Verdict};
+use crate::telemetry::names;
 
 use super::health::Health;
 
@@ -182,7 +183,7 @@ impl Webhooks {
     /// Switches an endpoint off, so that every node leaves it alone, and says so.
     async fn switch_off(&self, hook: &Stored<Webhook>, reason: &str) {
         tracing::warn!(webhook = %hook.id, reason, "webhook switched off");
-        metrics::counter!("nexus_webhooks_disabled_total").increment(1);
+        metrics::counter!(names::WEBHOOKS_DISABLED).increment(1);
         let act = Act {
             actor: format!("webhooks: {reason}"),
             at: Millis(self.calls.clock().wall_ms()),

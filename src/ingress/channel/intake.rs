@@ -14,6 +14,7 @@ use crate::provisioning::Snapshot;
 use crate::provisioning::objects::{Channel, Stored};
 use crate::session::{Arrival, FILES_MAX, File, Rejection};
 use crate::shard::{Admission, ShardError, Shards};
+use crate::telemetry::names;
 
 use super::opening::{opening, peer_key};
 
@@ -166,7 +167,7 @@ impl Intake {
                         }
                         Err(NotKept::Refused(reason)) => {
                             tracing::info!(channel = %channel.id, %reason, "attachment refused");
-                            metrics::counter!("nexus_attachments_refused_total").increment(1);
+                            metrics::counter!(names::ATTACHMENTS_REFUSED).increment(1);
                         }
                         Err(NotKept::Store(error)) => {
                             tracing::warn!(%error, "media store");

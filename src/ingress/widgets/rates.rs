@@ -12,6 +12,7 @@ use crate::provisioning::ObjectId;
 use crate::provisioning::objects::TenantLimits;
 use crate::runtime::limit::Limited;
 use crate::runtime::{Bucket, KeyedLimit, Rate};
+use crate::telemetry::names;
 
 use super::options::WidgetOptions;
 
@@ -60,16 +61,23 @@ impl Rates {
     /// Any request from an address; asked before anything else is looked at.
     pub(super) fn address(&self, ip: IpAddr, now: Instant) -> Result<(), Fault> {
         let mut tables = self.0.borrow_mut();
-        tables.addresses.take(ip.to_canonical(), 1, now).map_err(refuse)?;
+        tables
+            .addresses
+            .take(ip.to_canonical(), 1, now)
+            .map_err(refused_by("address"))?;
         tables
             .neighbourhoods
             .take(neighbourhood(ip), 1, now)
-            .map_err(refuse)
+            .map_err(refused_by("neighbourhood"))
     }
 
     /// Any request under a key.
     pub(super) fn key(&self, key: &ObjectId, now: Instant) -> Result<(), Fault> {
-        self.0.borrow_mut().keys.take(key.clone(), 1, now).map_err(refuse)
+        self.0
+            .borrow_mut()
+            .keys
+            .take(key.clone(), 1, now)
+            .map_err(refused_by("key"))
     }
 
     /// A new chat from an address.
@@ -78,7 +86,7 @@ impl Rates {
             .borrow_mut()
             .creates
             .take(ip.to_canonical(), 1, now)
-            .map_err(refuse)
+            .map_err(refused_by("create"))
     }
 
     /// A key or token from an address that was not accepted.
@@ -87,12 +95,16 @@ impl Rates {
             .borrow_mut()
             .refused
             .take(ip.to_canonical(), 1, now)
-            .map_err(refuse)
+            .map_err(refused_by("refused"))
     }
 
     /// Any request in a session.
     pub(super) fn session(&self, session: LogId, now: Instant) -> Result<(), Fault> {
-        self.0.borrow_mut().sessions.take(session, 1, now).map_err(refuse)
+        self.0
+            .borrow_mut()
+            .sessions
+            .take(session, 1, now)
+            .map_err(refused_by("session"))
     }
 
     /// What the tenant itself has limited.
@@ -115,12 +127,16 @@ impl Rates {
         let mut tables = self.0.borrow_mut();
         // One entry a tenant and quota: as many as are provisioned.
         let bucket = tables.tenants.entry((tenant, quota)).or_default();
-        bucket.take(&rate, 1, now).map_err(refuse)
+        bucket.take(&rate, 1, now).map_err(refused_by("tenant"))
     }
 }
 
-fn refuse(limited: Limited) -> Fault {
-    Fault::throttled(limited.retry_after)
+/// The answer to who met this limit.
+fn refused_by(limit: &'static str) -> impl Fn(Limited) -> Fault {
+    move |limited| {
+        metrics::counter!(names::LIMITED, "limit" => limit).increment(1);
+        Fault::throttled(limited.retry_after)
+    }
 }
 
 #[cfg(test)]

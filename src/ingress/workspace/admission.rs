@@ -10,6 +10,7 @@ use crate::protocol::agent::Credential;
 use crate::protocol::sealed::{self, Claims, Purpose, SealKey};
 use crate::provisioning::{SigningPurpose, Snapshot, Snapshots};
 use crate::runtime::clock::Clock;
+use crate::telemetry::names;
 
 use super::principal::AgentPrincipal;
 
@@ -65,7 +66,9 @@ impl Admission {
     pub(super) async fn admit(&self, credential: &Credential<'_>) -> Result<AgentPrincipal, Refused> {
         let claims = match credential {
             Credential::Ticket(text) => self.open(Purpose::Ticket, text, self.ticket_ttl)?,
-            Credential::Resume(text) => self.open(Purpose::Resume, text, self.resume_window)?,
+            Credential::Resume(text) => self
+                .open(Purpose::Resume, text, self.resume_window)
+                .inspect_err(|_| metrics::counter!(names::RESUMES, "outcome" => "expired").increment(1))?,
         };
         let principal = AgentPrincipal {
             tenant: claims.tenant,

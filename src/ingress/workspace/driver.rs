@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, timeout};
 use uuid::Uuid;
 
-use crate::net::websocket::{Event, Message, Socket};
+use crate::net::websocket::{ClosedBy, Event, Message, SendError, Socket};
 use crate::protocol::agent::{
     AgentProfile, ClientFrame, Command, Credential, ErrorEvent, ErrorKind, FrameError, Hello, LogPosition,
     Reconnect, Reply, ServerFrame, Status, decode_frame,
@@ -25,6 +25,7 @@ use crate::session::DeskInput;
 
 use super::admission::Refused;
 use super::connection::Connection;
+use super::counts::{Opened, Working};
 use super::frames::encode;
 use super::principal::AgentPrincipal;
 use super::service::Shared;
@@ -36,6 +37,7 @@ const LINGER: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Authenticates a fresh socket and carries its stream to the end.
 pub(super) async fn serve(shared: Rc<Shared>, mut socket: Socket, credential: Option<Credential<'static>>) {
+    let opened = shared.counts.opened();
     let credential = match credential {
         Some(credential) => credential,
         None => match timeout(shared.settings.unauthenticated, first_frame(&mut socket)).await {
@@ -52,7 +54,9 @@ pub(super) async fn serve(shared: Rc<Shared>, mut socket: Socket, credential: Op
     drop(credential);
     match open(&shared, &who).await {
         // A task of its own: what opening needed is not kept for as long as the agent works.
-        Ok(turn) => drop(tokio::task::spawn_local(Stream::new(shared, socket, turn).run())),
+        Ok(turn) => drop(tokio::task::spawn_local(
+            Stream::new(shared, socket, turn, opened).run(),
+        )),
         Err(fault) => refuse(socket, fault, 1012).await,
     }
 }
@@ -138,12 +142,13 @@ struct Stream {
     drain: DrainToken,
     leaving: Option<Pin<Box<Sleep>>>,
     _open: Option<Retain>,
-    _counted: Counted,
+    _opened: Opened,
+    _working: Working,
 }
 
 impl Stream {
-    fn new(shared: Rc<Shared>, socket: Socket, turn: Turn) -> Self {
-        let counted = Counted::new(turn.who.tenant);
+    fn new(shared: Rc<Shared>, socket: Socket, turn: Turn, opened: Opened) -> Self {
+        let working = shared.counts.working(turn.who.tenant);
         Self {
             versions: shared.snapshots.watch(),
             drain: shared.drain.clone(),
@@ -155,7 +160,8 @@ impl Stream {
             running: None,
             replies: Vec::new(),
             leaving: None,
-            _counted: counted,
+            _opened: opened,
+            _working: working,
         }
     }
 
@@ -203,7 +209,9 @@ impl Stream {
             channels: &picture::channels(desk),
             auto_accept: desk.auto_accept(),
         }));
-        self.socket.send(&[hello]).await.map_err(|_| End::Gone)
+        let bytes = hello.len();
+        let sent = self.socket.send(&[hello]).await;
+        self.sent(sent, 1, bytes)
     }
 
     async fn work(&mut self) -> End {
@@ -227,7 +235,9 @@ impl Stream {
                 batch.push(reply);
             }
             if !batch.frames.is_empty() {
-                self.socket.send(&batch.frames).await.map_err(|_| self.gone())?;
+                let bytes = batch.frames.iter().map(Bytes::len).sum();
+                let sent = self.socket.send(&batch.frames).await;
+                self.sent(sent, batch.frames.len(), bytes)?;
             }
             gathered?;
             if batch.frames.is_empty() {
@@ -257,7 +267,13 @@ impl Stream {
 
     fn take(&mut self, event: Event) -> Result<(), End> {
         match event {
-            Event::Closed(_) => return Err(End::Gone),
+            Event::Closed(closed) => {
+                // Found silent, or cut.
+                if closed.by == ClosedBy::Lost {
+                    self.shared.counts.failed(self.turn.who.tenant, false);
+                }
+                return Err(End::Gone);
+            }
             Event::Pong => {}
             Event::Messages(messages) => {
                 for message in messages {
@@ -351,9 +367,19 @@ impl Stream {
         )));
     }
 
-    fn gone(&self) -> End {
-        metrics::counter!("nexus_agentstream_slow_total").increment(1);
-        End::Gone
+    /// What came of a write.
+    fn sent(&self, sent: Result<(), SendError>, events: usize, bytes: usize) -> Result<(), End> {
+        let counts = &self.shared.counts;
+        match sent {
+            Ok(()) => {
+                counts.sent(events, bytes);
+                Ok(())
+            }
+            Err(error) => {
+                counts.failed(self.turn.who.tenant, error == SendError::Stalled);
+                Err(End::Gone)
+            }
+        }
     }
 }
 
@@ -398,21 +424,4 @@ fn random() -> u64 {
     // Without randomness the reconnects are merely not spread.
     let _ = aws_lc_rs::rand::fill(&mut bytes);
     u64::from_ne_bytes(bytes)
-}
-
-/// Counts an open stream for as long as it lives.
-struct Counted(metrics::Gauge);
-
-impl Counted {
-    fn new(tenant: crate::model::TenantId) -> Self {
-        let gauge = metrics::gauge!("nexus_agentstream_sockets_total", "ccid" => tenant.to_string());
-        gauge.increment(1.0);
-        Self(gauge)
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.decrement(1.0);
-    }
 }

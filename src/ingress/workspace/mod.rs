@@ -10,6 +10,7 @@ mod act;
 mod admission;
 mod capabilities;
 mod connection;
+mod counts;
 mod cursor;
 mod driver;
 mod files;

@@ -24,9 +24,11 @@ use crate::runtime::drain::{DrainToken, Phase};
 use crate::shard::Shards;
 
 use super::admission::Admission;
+use super::counts::Counts;
 use super::principal::AgentPrincipal;
 use super::{act, driver, files, origin, questions};
 use crate::ingress::answer;
+use crate::telemetry::{CoreTally, TenantLabels};
 
 /// The sub-protocol of the stream.
 const PROTOCOL: &str = "nexus.v3";
@@ -92,6 +94,7 @@ pub(super) struct Shared {
     pub(super) admission: Admission,
     pub(super) settings: WorkspaceSettings,
     pub(super) maskers: Maskers,
+    pub(super) counts: Counts,
 }
 
 /// Connection 3 on one core.
@@ -137,8 +140,18 @@ impl Workspace {
                 admission,
                 settings,
                 maskers: Maskers::default(),
+                counts: Counts::default(),
             }),
         }
+    }
+
+    /// Counts sockets in the tally of the core, and by tenant under the labels of the process. Before the first call only.
+    #[must_use]
+    pub fn counted_by(mut self, tally: CoreTally, labels: TenantLabels) -> Self {
+        if let Some(shared) = Rc::get_mut(&mut self.shared) {
+            shared.counts = Counts::new(tally, labels);
+        }
+        self
     }
 
     /// Answers a request under `/nexus/v3/agentstream`, `/nexus/v3/agents/ticket` or `/nexus/v3/agents/me`. `who`: the agent behind

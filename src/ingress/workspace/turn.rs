@@ -14,6 +14,7 @@ use crate::protocol::agent::{
 };
 use crate::session::{Session, visible_to_agent};
 use crate::shard::{DeskView, Entry, Follower, Records, SessionView, ShardError, Shards};
+use crate::telemetry::names;
 
 use super::connection::{Connection, DeskStep};
 use super::cursor::{Owed, Placed, continued, owed};
@@ -75,6 +76,18 @@ pub(super) struct Turn {
     pub(super) conn: u64,
     pending: BTreeSet<LogId>,
     followed: BTreeSet<LogId>,
+    resumption: Resumption,
+}
+
+/// How coming back has gone so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Resumption {
+    /// It is a beginning.
+    None,
+    /// Everything missed was told.
+    Complete,
+    /// Something was told as a picture instead.
+    Gap,
 }
 
 impl<E> Placed for Arc<Entry<E>> {
@@ -99,6 +112,7 @@ impl Turn {
             conn,
             pending: BTreeSet::new(),
             followed: BTreeSet::new(),
+            resumption: Resumption::None,
         }
     }
 
@@ -123,6 +137,9 @@ impl Turn {
         positions: &[crate::protocol::agent::LogPosition],
     ) -> Result<(), End> {
         let desk = self.desk().await?;
+        if !positions.is_empty() && self.resumption == Resumption::None {
+            self.resumption = Resumption::Complete;
+        }
         self.connection.resume(positions, &picture::named(&desk.state));
         self.pending.insert(self.who.desk());
         self.pending.extend(self.connection.sessions());
@@ -153,6 +170,11 @@ impl Turn {
         }
         if let Some(positions) = self.connection.caught_up() {
             batch.push(encode(&ServerFrame::Resumed(Resumed { positions })));
+            match self.resumption {
+                Resumption::None => {}
+                Resumption::Complete => resumed("complete"),
+                Resumption::Gap => resumed("gap"),
+            }
         }
         Ok(())
     }
@@ -198,6 +220,7 @@ impl Turn {
     }
 
     fn desk_gap(&mut self, view: &DeskView, reason: GapReason, batch: &mut Batch) {
+        self.resumption = Resumption::Gap;
         let from = self.connection.desk_at().n + 1;
         self.connection.desk_gap(view.top, &picture::named(&view.state));
         self.pending.extend(self.connection.sessions());
@@ -320,6 +343,7 @@ impl Turn {
             return;
         };
         stay.at = Some(view.top);
+        self.resumption = Resumption::Gap;
         let sight = picture::sight(&view.state, me);
         let mut messages: Vec<Message> = view
             .tail
@@ -494,4 +518,9 @@ fn read<T>(page: Result<Vec<T>, ShardError<()>>) -> Result<Vec<T>, End> {
         Err(ShardError::NoSuchLog) => Ok(Vec::new()),
         Err(_) => Err(End::Restart),
     }
+}
+
+/// A socket that came back was told everything it is owed.
+fn resumed(outcome: &'static str) {
+    metrics::counter!(names::RESUMES, "outcome" => outcome).increment(1);
 }
