@@ -15,6 +15,7 @@ mod gws;
 mod internal_tls;
 mod journey;
 mod log;
+mod matrix;
 mod net_client;
 mod net_http;
 mod net_server;

@@ -34,7 +34,7 @@ pub(crate) fn on_a_core<F: Future<Output = ()>>(test: F) {
         .unwrap();
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async {
-        tokio::time::timeout(PATIENCE * 3, test)
+        tokio::time::timeout(PATIENCE * 9, test)
             .await
             .expect("the test hangs");
     });
