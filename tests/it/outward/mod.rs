@@ -2,6 +2,7 @@
 
 mod crash;
 mod dead_letters;
+mod guides;
 mod history;
 mod messaging;
 mod webhooks;

@@ -1,0 +1,58 @@
+//! The guides' examples, run as they stand.
+
+use std::process::Command;
+
+use crate::support::part;
+use crate::support::whole::Whole;
+
+/// The shell examples of a guide, in order.
+fn examples(guide: &str) -> Vec<String> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(guide);
+    let text = std::fs::read_to_string(path).unwrap();
+    let blocks = text.split("```sh\n").skip(1);
+    blocks.map(|block| block.split("```").next().unwrap().to_owned()).collect()
+}
+
+/// Runs an example in a folder of its own and returns what it printed.
+fn run(script: &str, whole: &Whole, folder: &std::path::Path) -> String {
+    part::program("curl", &[], "curl");
+    let output = Command::new("sh")
+        .args(["-e", "-c", script])
+        .current_dir(folder)
+        .env("NEXUS", format!("http://{}", whole.addr))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{script}\n{}", part::printed(&output));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn the_messaging_guide_works_as_it_stands() {
+    let data = tempfile::tempdir().unwrap();
+    let store = format!("store.data_dir={}", data.path().display());
+    let examples = examples("messaging.md");
+    // The node holds its store alone: what is provisioned is provisioned before it runs.
+    let nexus = format!("{} --set {store}", env!("CARGO_BIN_EXE_nexus"));
+    let provision = examples[0].replace("nexus provision", &format!("{nexus} provision"));
+    let output = Command::new("sh")
+        .args(["-e", "-c", &provision])
+        .current_dir(data.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", part::printed(&output));
+    let whole = Whole::start(&[&store]);
+    let said = run(&examples[1], &whole, data.path());
+    let answer: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(answer["status"]["code"], 0, "{answer}");
+    assert!(answer["data"]["sessionId"].is_string(), "{answer}");
+}
+
+#[test]
+fn the_webhook_guide_works_as_it_stands() {
+    let whole = Whole::start(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    let said = run(&examples("webhooks.md")[0], &whole, folder.path());
+    let answer: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(answer["data"]["url"], "https://crm.example.com/hook", "{answer}");
+    assert!(!said.contains("demo-webhook-secret"), "secrets are write-only");
+}
