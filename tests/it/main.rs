@@ -7,6 +7,7 @@
     reason = "a test may end at the first surprise and say so"
 )]
 
+mod aggregators;
 mod bots;
 mod chaos;
 mod designer;

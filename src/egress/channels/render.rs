@@ -7,7 +7,8 @@ use futures_util::StreamExt as _;
 
 use crate::egress::dispatcher::About;
 use crate::log::media::MediaReader;
-use crate::model::{Body, Media, MediaId, MessageKind, SessionEvent, TenantId};
+use crate::model::{Body, Media, MediaId, MessageKind, Role, SessionEvent, TenantId};
+use crate::protocol::channel::mail::reply_subject;
 use crate::protocol::channel::{Attachment, AttachmentSource, Outbound, Thread, message_id};
 use crate::provisioning::objects::{Channel, Stored};
 use crate::shard::Verdict;
@@ -54,7 +55,20 @@ impl Channels {
             _ => return Err(Verdict::Dead("not a message".to_owned())),
         }
         if channel.value.media == Media::Email {
-            message.subject = outside.subject.clone();
+            message.at = Some(entry.record.at);
+            message.automatic = match &entry.record.event {
+                SessionEvent::Message { from: Some(from), .. } => {
+                    let author = state.participants().get(*from);
+                    author.is_some_and(|author| !matches!(author.role, Role::Agent | Role::Supervisor))
+                }
+                SessionEvent::Message { from: None, .. } => true,
+                _ => false,
+            };
+            // The first mail of a conversation that we begin answers nothing.
+            message.subject = match outside.references.is_empty() {
+                true => outside.subject.clone(),
+                false => outside.subject.as_deref().map(reply_subject),
+            };
             message.thread = Thread {
                 message_id: None,
                 in_reply_to: outside.references.last().cloned(),

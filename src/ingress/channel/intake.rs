@@ -6,9 +6,10 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::log::Key;
 use crate::log::media::{Kept, NotKept, SharedMedia, keep, known};
+use crate::log::{Index, Key};
 use crate::model::{Digest, LogId, Media, MediaId, MessageId, Millis, Spread};
+use crate::protocol::channel::sms::keywords::{Keyword, keyword};
 use crate::protocol::channel::{Attachment, AttachmentSource, Callback, Inbound};
 use crate::provisioning::Snapshot;
 use crate::provisioning::objects::{Channel, Stored};
@@ -108,7 +109,17 @@ impl Intake {
             body_hash: fingerprint(&message),
             answer: Bytes::copy_from_slice(id.0.as_bytes()),
         };
-        let (arrival, kept) = self.arrival(channel, message, id).await?;
+        let consent = consent(channel.value.media, &message.text);
+        let (arrival, kept) = self.arrival(channel, message, id, consent).await?;
+        let indexes = consent.map(|given| {
+            let peer = peer.clone();
+            if given {
+                Index::OptIn(peer)
+            } else {
+                Index::OptOut(peer)
+            }
+        });
+        let indexes = indexes.into_iter().collect();
         let admission = Admission {
             spread: Spread::of(&[&peer.0]),
             peer,
@@ -116,7 +127,7 @@ impl Intake {
             opening,
             arrival,
             key,
-            indexes: Vec::new(),
+            indexes,
         };
         let admitted = self.shards.admit(admission).await;
         let repeated = !matches!(&admitted, Ok(admitted) if admitted.before.is_none());
@@ -143,6 +154,7 @@ impl Intake {
         channel: &Stored<Channel>,
         message: Inbound,
         id: MessageId,
+        consent: Option<bool>,
     ) -> Result<(Arrival, Vec<MediaId>), Refusal> {
         let thread = (channel.value.media == Media::Email).then(|| thread(&message));
         let mut arrival = Arrival {
@@ -151,7 +163,7 @@ impl Intake {
             thread,
             stored: Vec::new(),
             announced: Vec::new(),
-            consent: None,
+            consent,
         };
         let mut kept = Vec::new();
         for attachment in message.attachments.into_iter().take(FILES_MAX) {
@@ -185,6 +197,14 @@ impl Intake {
         }
         Ok((arrival, kept))
     }
+}
+
+/// What the words of a text message say of consent: STOP and START are heard before the 2xx.
+fn consent(media: Media, text: &str) -> Option<bool> {
+    (media == Media::Sms)
+        .then(|| keyword(text))
+        .flatten()
+        .and_then(Keyword::consent)
 }
 
 fn thread(message: &Inbound) -> Map<String, Value> {

@@ -7,12 +7,23 @@
 //! **Must never happen**: a callback believed whose signature was not checked over the bytes as received; a header or an
 //! address that carries a line break; a decoder that panics or allocates more than a small multiple of its input.
 
+mod account;
+pub mod call;
+pub mod fields;
+pub mod form;
 mod hexadecimal;
 mod inbound;
+pub mod instant;
+pub mod jwt;
+pub mod loose;
+pub mod mail;
 mod outbound;
+pub mod outcome;
+pub mod proof;
 mod provider;
 mod reference;
 mod registry;
+pub mod sms;
 pub mod third_party;
 
 pub use hexadecimal::hex;

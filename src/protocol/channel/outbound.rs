@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use super::inbound::{Attachment, Thread};
+use crate::model::Millis;
 
 /// A message to a customer, whatever the dialect it is put in. The same message is always put in the same bytes.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -28,6 +29,10 @@ pub struct Outbound {
     pub attachments: Vec<Attachment>,
     /// Of a mail.
     pub thread: Thread,
+    /// When it was written: the `Date` of a mail.
+    pub at: Option<Millis>,
+    /// Whether a program wrote it and no person: said in a mail, so that no program answers.
+    pub automatic: bool,
     /// Choices offered, where the other side can show them: (label, payload).
     pub quick_replies: Vec<(String, String)>,
     /// Where the provider is to report what became of it.

@@ -7,10 +7,14 @@ use crate::support::whole::Whole;
 
 /// The shell examples of a guide, in order.
 fn examples(guide: &str) -> Vec<String> {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(guide);
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("docs")
+        .join(guide);
     let text = std::fs::read_to_string(path).unwrap();
     let blocks = text.split("```sh\n").skip(1);
-    blocks.map(|block| block.split("```").next().unwrap().to_owned()).collect()
+    blocks
+        .map(|block| block.split("```").next().unwrap().to_owned())
+        .collect()
 }
 
 /// Runs an example in a folder of its own and returns what it printed.

@@ -3,7 +3,7 @@
 //! Packages lie in `target/python`, where `tests/run` puts them. A script prints one line of JSON when it is ready, serves
 //! until its standard input ends, and says on standard error what it does not like.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
@@ -12,10 +12,12 @@ use serde_json::Value;
 use super::part;
 
 /// The versions the tests were written with; `tests/run` reads them from here.
-pub(crate) const PACKAGES: [&str; 4] = [
+pub(crate) const PACKAGES: [&str; 6] = [
     "botocore==1.43.11",
     "cryptography==48.0.0",
+    "django-anymail==15.2",
     "google-auth==2.63.0",
+    "sendgrid==6.12.5",
     "standardwebhooks==1.1.0",
 ];
 
@@ -34,23 +36,7 @@ impl Python {
     /// # Panics
     /// When Python or a package is missing, naming what installs it; when the script ends before it is ready.
     pub(crate) fn start(script: &str) -> Self {
-        for package in PACKAGES {
-            let (name, version) = package.split_once("==").expect("a version");
-            let installed = packages().join(format!("{}-{version}.dist-info", name.replace('-', "_")));
-            assert!(
-                installed.is_dir(),
-                "this test needs the package `{package}` of Python, which is not installed; \
-                 run `python3 -m pip install --target target/python {package}` (`tests/run` does it for you)"
-            );
-        }
-        let script = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/it")
-            .join(script);
-        let mut child = Command::new(part::program("python3", &[], "python3 python3-pip"))
-            .arg("-u")
-            .arg(&script)
-            .env("PYTHONPATH", packages())
-            .env("PYTHONDONTWRITEBYTECODE", "1")
+        let mut child = command(script)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
@@ -60,7 +46,7 @@ impl Python {
         let out = child.stdout.take().expect("its output");
         BufReader::new(out).read_line(&mut line).expect("a line");
         let ready = serde_json::from_str(&line)
-            .unwrap_or_else(|_| panic!("{} ended before it was ready: {line}", script.display()));
+            .unwrap_or_else(|_| panic!("{script} ended before it was ready: {line}"));
         Self {
             _stdin: child.stdin.take(),
             child,
@@ -74,6 +60,49 @@ impl Drop for Python {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Asks a script of `tests/it` that reads JSON to the end and then writes JSON.
+///
+/// # Panics
+/// As [`Python::start`], and when the script fails.
+pub(crate) fn ask(script: &str, question: &Value) -> Value {
+    let mut child = command(script)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .expect("python3 to be started");
+    let question = question.to_string();
+    let mut input = child.stdin.take().expect("its input");
+    let writer = std::thread::spawn(move || input.write_all(question.as_bytes()));
+    let output = child.wait_with_output().expect("python3 to end");
+    let written = writer.join().expect("the writer");
+    assert!(output.status.success(), "{script} failed with {}", output.status);
+    written.expect("a script that reads");
+    serde_json::from_slice(&output.stdout).expect("an answer in json")
+}
+
+fn command(script: &str) -> Command {
+    for package in PACKAGES {
+        let (name, version) = package.split_once("==").expect("a version");
+        let installed = packages().join(format!("{}-{version}.dist-info", name.replace('-', "_")));
+        assert!(
+            installed.is_dir(),
+            "this test needs the package `{package}` of Python, which is not installed; \
+             run `python3 -m pip install --target target/python {package}` (`tests/run` does it for you)"
+        );
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/it")
+        .join(script);
+    let mut command = Command::new(part::program("python3", &[], "python3 python3-pip"));
+    command
+        .arg("-u")
+        .arg(script)
+        .env("PYTHONPATH", packages())
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    command
 }
 
 fn packages() -> PathBuf {

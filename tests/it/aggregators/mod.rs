@@ -1,0 +1,3 @@
+//! Providers' dialects, judged by programs that others wrote.
+
+mod mail;
