@@ -88,7 +88,7 @@ pub fn is_hmac(algorithm: hmac::Algorithm, secret: &[u8], parts: &[&[u8]], tag: 
 #[must_use]
 pub fn hex(text: &str) -> Option<Vec<u8>> {
     let mixed = text.bytes().any(|c| c.is_ascii_lowercase()) && text.bytes().any(|c| c.is_ascii_uppercase());
-    if mixed || text.len() % 2 != 0 {
+    if mixed || !text.len().is_multiple_of(2) {
         return None;
     }
     let digit = |c: u8| {

@@ -299,7 +299,7 @@ fn decode(text: &str, mut push: impl FnMut(&str)) {
             .map_or(window.len(), |length| length + 1);
         if window.as_bytes().get(end) == Some(&b';') && end > 1 {
             let mut char = String::new();
-            add_html_token(&mut char, rest[..=end].as_bytes(), false);
+            add_html_token(&mut char, &rest.as_bytes()[..=end], false);
             push(&char);
             rest = &rest[end + 1..];
         } else {
