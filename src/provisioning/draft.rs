@@ -214,6 +214,6 @@ mod tests {
     #[test]
     fn defaults_are_written_out() {
         let draft = parse(Kind::Queue, json!({"name": "chat.inbound"})).unwrap();
-        assert_eq!(draft.body["offerTimeoutSec"], 20);
+        assert_eq!(draft.body["enabled"], true);
     }
 }
