@@ -40,11 +40,7 @@ impl Post {
     }
 
     /// A form with files: name, file name, type, value.
-    fn form(
-        provider: &'static dyn Provider,
-        kind: &'static str,
-        fields: &[(&str, Option<(&str, &str)>, &[u8])],
-    ) -> Self {
+    fn form(provider: &'static dyn Provider, kind: &'static str, fields: &[Field<'_>]) -> Self {
         let mut body = Vec::new();
         for (name, file, value) in fields {
             body.extend_from_slice(
@@ -153,7 +149,12 @@ const RAW: &str = "Received: from a by b\r\nFrom: =?utf-8?q?Jo=C3=A3o?= <Joao@Ex
     --q\r\nContent-Type: application/pdf\r\nContent-Disposition: attachment; filename=\"a.pdf\"\r\nContent-Transfer-Encoding: base64\r\n\r\n\
     JVBERg==\r\n--q--\r\n";
 
-fn mailgun_seal() -> [(&'static str, Option<(&'static str, &'static str)>, Vec<u8>); 3] {
+/// A field of a form: its name, file name and type where it is a file, its bytes.
+type Field<'f> = (&'f str, Option<(&'f str, &'f str)>, &'f [u8]);
+/// The same with bytes of its own.
+type Sealed = (&'static str, Option<(&'static str, &'static str)>, Vec<u8>);
+
+fn mailgun_seal() -> [Sealed; 3] {
     let (timestamp, token) = (NOW.to_string(), "a".repeat(50));
     let signature = hmac_of(&[&timestamp, &token]);
     [
@@ -163,9 +164,9 @@ fn mailgun_seal() -> [(&'static str, Option<(&'static str, &'static str)>, Vec<u
     ]
 }
 
-fn mailgun(fields: &[(&str, Option<(&str, &str)>, &[u8])]) -> Post {
+fn mailgun(fields: &[Field<'_>]) -> Post {
     let seal = mailgun_seal();
-    let mut all: Vec<(&str, Option<(&str, &str)>, &[u8])> = fields.to_vec();
+    let mut all: Vec<Field<'_>> = fields.to_vec();
     all.extend(
         seal.iter()
             .map(|(name, file, value)| (*name, *file, value.as_slice())),
