@@ -88,11 +88,6 @@ fn words(transcript: &Value) -> Vec<(String, String, bool)> {
     words.collect()
 }
 
-fn written(contacts: &Contacts) -> Map<String, Value> {
-    let written = contacts.held().written;
-    written.into_iter().map(|(what, n)| (what, json!(n))).collect()
-}
-
 #[test]
 fn history_holds_the_contact_and_the_transcript_and_agents_see_who_it_is() {
     on_a_core(async {
@@ -193,33 +188,6 @@ fn a_chat_goes_on_while_history_is_away_and_is_written_when_it_is_back() {
         .collect();
     // Between what the service says at the beginning and at the end.
     assert_eq!(texts[1..3], ["hello", "is anybody there"], "{texts:?}");
-}
-
-#[test]
-fn what_was_done_but_not_answered_is_said_again_in_the_same_bytes_and_written_once() {
-    let contacts = Contacts::start();
-    let whole = node(&contacts.url(), None);
-    // Identification, creation, creation again; then the stop, until it is heard.
-    let faults = [Fault::None, Fault::Cut, Fault::None, Fault::Cut];
-    contacts.fail(faults);
-    let ann = Customer::open(&whole, "data[firstName]=Ann&data[email]=ann%40example.com");
-    ann.says("once");
-    ann.leaves();
-    eventually("every answer", Duration::from_secs(90), || {
-        contacts.held().seen.len() >= 5
-    });
-    let (create, stop) = (format!("create {}", ann.session), format!("stop {}", ann.session));
-    assert_eq!(Value::Object(written(&contacts)), json!({create: 1, stop: 1}));
-    let held = contacts.held();
-    assert_eq!(held.contacts.len(), 1);
-    for (method, path, body) in &held.seen {
-        let first = held
-            .seen
-            .iter()
-            .find(|one| (&one.0, &one.1) == (method, path))
-            .unwrap();
-        assert_eq!(&first.2, body, "{method} {path}");
-    }
 }
 
 #[test]
