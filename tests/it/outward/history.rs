@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::net_server::on_a_core;
 use crate::support::contacts::{Contacts, Fault};
