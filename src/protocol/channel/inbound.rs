@@ -96,7 +96,7 @@ pub struct Receipt {
 /// How a receipt names what it is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reference {
-    /// The [`Outbound::id`] that was handed over and came back.
+    /// The [`super::Outbound::id`] that was handed over and came back.
     Ours(String),
     /// The id the provider gave when it accepted the message.
     Theirs(String),
