@@ -12,6 +12,8 @@ mod messagebird;
 pub mod policy;
 pub mod segments;
 mod sinch;
+#[cfg(test)]
+mod tests;
 mod twilio;
 pub mod velocity;
 mod vonage;
