@@ -1,3 +1,4 @@
 //! Providers' dialects, judged by programs that others wrote.
 
 mod mail;
+mod sms;

@@ -12,13 +12,17 @@ use serde_json::Value;
 use super::part;
 
 /// The versions the tests were written with; `tests/run` reads them from here.
-pub(crate) const PACKAGES: [&str; 6] = [
+pub(crate) const PACKAGES: [&str; 10] = [
     "botocore==1.43.11",
     "cryptography==48.0.0",
     "django-anymail==15.2",
     "google-auth==2.63.0",
+    "messagebird==2.2.0",
     "sendgrid==6.12.5",
     "standardwebhooks==1.1.0",
+    "twilio==9.13.0",
+    "vonage-http-client==1.5.2",
+    "vonage-jwt==1.1.5",
 ];
 
 /// A script that serves beside the test.
