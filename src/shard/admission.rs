@@ -121,6 +121,7 @@ impl CoreTable {
                 }
                 // The first of a repeat may have been this very append, unanswered: its effects are in the store then.
                 Ok(Answer::Repeat { log, first, answer }) => {
+                    metrics::counter!(names::APPENDS_REPEATED).increment(1);
                     return Ok(Admitted {
                         log,
                         first,

@@ -7,19 +7,20 @@ use bytes::Bytes;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
+use uuid::Builder;
 
-use crate::ingress::channel::{Callbacks, Doubt, Intake, Refusal};
-use crate::log::LogError;
-use crate::model::{Digest, Millis};
+use crate::ingress::channel::{Callbacks, Doubt, Intake, Refusal, count_refused};
+use crate::log::{LogError, Referred};
+use crate::model::{Digest, LogId, Millis};
 use crate::net::http::{Body, Request, Response, ResponseBody};
-use crate::protocol::channel::{Provider, Reply, provider};
+use crate::protocol::channel::{Provider, Reply, hex, provider, reference_key};
 use crate::provisioning::objects::{Channel, Stored};
 use crate::provisioning::{ObjectId, Snapshot, Snapshots};
 use crate::runtime::Clock;
 use crate::shard::Shards;
 use crate::telemetry::names;
 
-/// A replayed signature is known for so long: twice the window in which it is good.
+/// A seal is known for so long: more than twice the window in which it is good.
 const REPLAY_MS: u64 = 15 * 60_000;
 
 /// Bounds and addresses of connection 11.
@@ -111,17 +112,29 @@ impl Aggregators {
             Err(Doubt::Unreadable(_)) => return provider.unreadable(),
             Err(Doubt::Locked) => return provider.later(),
         };
-        match self.is_replay(&channel, believed.replay.as_deref()).await {
+        match self.is_replay(&channel, believed.replay.as_deref(), &body).await {
             Ok(false) => {}
-            // Whoever sends a signature again is told what the first was told, and nothing happens.
-            Ok(true) => return provider.accepted(),
+            Ok(true) => {
+                count_refused(names::HUB_INVALID_SIGNATURE, &channel);
+                tracing::info!(channel = %channel.id, "a seal was used for another callback");
+                return provider.forged();
+            }
             Err(_) => return provider.later(),
         }
         for callback in believed.callbacks {
             match self.intake.take(&snapshot, &channel, callback, now).await {
-                Ok(_) | Err(Refusal::IdReused) => {}
-                Err(Refusal::TooLarge | Refusal::NoSuchMedia) => return provider.unreadable(),
+                Ok(_) => {}
+                Err(Refusal::IdReused) => {
+                    // The first stands. To its provider it is taken, or it would be sent again for days.
+                    count_refused(names::HUB_FAILED, &channel);
+                    tracing::info!(channel = %channel.id, "a known id came with another message");
+                }
+                Err(Refusal::TooLarge | Refusal::NoSuchMedia) => {
+                    count_refused(names::HUB_FAILED, &channel);
+                    return provider.unreadable();
+                }
                 Err(error @ (Refusal::LeadsNowhere | Refusal::Unavailable)) => {
+                    count_refused(names::HUB_FAILED, &channel);
                     tracing::warn!(channel = %channel.id, %error, "callback not taken; its provider sends it again");
                     return provider.later();
                 }
@@ -130,13 +143,32 @@ impl Aggregators {
         provider.accepted()
     }
 
-    /// Whether a signature that is good once was used before, on any node.
-    async fn is_replay(&self, channel: &Stored<Channel>, replay: Option<&str>) -> Result<bool, LogError> {
+    /// Whether a seal that does not cover the body came with another body before, at any node. The same body again is a provider
+    /// that asks once more, and goes on: its messages are known by their ids.
+    async fn is_replay(
+        &self,
+        channel: &Stored<Channel>,
+        replay: Option<&str>,
+        body: &Bytes,
+    ) -> Result<bool, LogError> {
         let Some(replay) = replay else { return Ok(false) };
-        let digest = Digest::of(&[b"replay", channel.id.to_string().as_bytes(), replay.as_bytes()]);
-        let mut token = [0; 16];
-        token.copy_from_slice(&digest.0[..16]);
-        Ok(!self.shards.log().spend(token, REPLAY_MS).await?)
+        let id = channel.id.to_string();
+        let seal = Digest::of(&[b"seal", id.as_bytes(), b"\0", replay.as_bytes()]);
+        let key = reference_key(&id, &hex(&seal.0[..16]));
+        let mut digest = [0; 16];
+        digest.copy_from_slice(&Digest::of(&[body]).0[..16]);
+        let body = Referred {
+            // Where a log's id is kept there may be anything that has the form of one.
+            log: LogId::from_bytes(Builder::from_custom_bytes(digest).into_uuid().into_bytes()),
+            n: 0,
+        };
+        match self.shards.log().referred(key.clone()).await? {
+            Some(known) => Ok(known != body),
+            None => {
+                self.shards.log().refer(key, body, REPLAY_MS).await?;
+                Ok(false)
+            }
+        }
     }
 }
 

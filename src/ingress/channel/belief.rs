@@ -72,7 +72,7 @@ impl Callbacks<'_> {
                 Doubt::Forged(Forged::Wrong | Forged::Stale) => names::HUB_INVALID_SIGNATURE,
                 Doubt::Unreadable(_) | Doubt::Locked => names::HUB_FAILED,
             };
-            count(name, channel);
+            count_refused(name, channel);
             tracing::info!(channel = %channel.id, provider = provider.name(), reason = %doubt, "callback refused");
         }
         believed
@@ -107,7 +107,7 @@ impl Callbacks<'_> {
 }
 
 /// Counts a callback that was refused, by the labels the original's dashboards use.
-fn count(name: &'static str, channel: &Stored<Channel>) {
+pub fn count_refused(name: &'static str, channel: &Stored<Channel>) {
     metrics::counter!(
         name,
         "channelType" => channel.value.media.as_str(),

@@ -12,5 +12,5 @@ mod intake;
 mod opening;
 mod receipts;
 
-pub use belief::{Believed, Callbacks, Doubt};
+pub use belief::{Believed, Callbacks, Doubt, count_refused};
 pub use intake::{Intake, Refusal, Taken};

@@ -10,7 +10,9 @@ use crate::protocol::channel::{Receipt, Reference, parse_id, reference_key};
 use crate::provisioning::objects::{Channel, Stored};
 use crate::session::{Rejection, ServiceAct, SessionInput};
 use crate::shard::ShardError;
+use crate::telemetry::names;
 
+use super::belief::count_refused;
 use super::intake::{Intake, Refusal, Taken, refusal};
 
 /// A receipt may overtake the answer to the send it is about: it is looked up so often,
@@ -29,6 +31,7 @@ impl Intake {
             return Ok(Taken::Noted);
         };
         if !self.is_of(channel, session).await? {
+            count_refused(names::HUB_FAILED, channel);
             tracing::warn!(channel = %channel.id, "receipt for a session of another channel");
             return Ok(Taken::Noted);
         }

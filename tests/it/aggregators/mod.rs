@@ -1,4 +1,5 @@
-//! Providers' dialects, judged by programs that others wrote.
+//! Providers' dialects, judged by programs that others wrote, and each way through a whole node.
 
 mod mail;
 mod sms;
+mod whole;

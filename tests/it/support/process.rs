@@ -95,6 +95,11 @@ impl Nexus {
         self.heard.join("\n")
     }
 
+    /// Everything it logged.
+    pub(crate) fn kept_log(&self) -> String {
+        std::fs::read_to_string(log_path(self.child.id())).expect("its log")
+    }
+
     /// Waits for a line of the log that `wanted` takes.
     pub(crate) fn line<T>(&mut self, what: &str, mut wanted: impl FnMut(&Value) -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
@@ -153,9 +158,16 @@ impl Drop for Nexus {
 
 /// Where the log of a node is kept: `tests/run` looks through all of them for what must not be logged.
 fn log_file(pid: u32) -> std::fs::File {
-    let folder = super::node::artifacts().join("logs");
-    std::fs::create_dir_all(&folder).expect("a folder for logs");
-    std::fs::File::create(folder.join(format!("nexus-{pid}.log"))).expect("a file for the log")
+    let path = log_path(pid);
+    let folder = path.parent().expect("a folder");
+    std::fs::create_dir_all(folder).expect("a folder for logs");
+    std::fs::File::create(path).expect("a file for the log")
+}
+
+fn log_path(pid: u32) -> std::path::PathBuf {
+    super::node::artifacts()
+        .join("logs")
+        .join(format!("nexus-{pid}.log"))
 }
 
 /// The program, in an environment without settings.

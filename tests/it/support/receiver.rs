@@ -49,6 +49,9 @@ impl Say {
     }
 }
 
+/// What a request is answered with.
+type Judge = dyn Fn(&Seen) -> Say + Send + Sync;
+
 #[derive(Default)]
 struct Book {
     seen: Mutex<Vec<Seen>>,
@@ -65,14 +68,20 @@ pub(crate) struct Receiver {
 impl Receiver {
     /// Answers every request with `usual`, unless a script says otherwise.
     pub(crate) fn start(usual: Say) -> Self {
+        Self::judging(move |_| usual.clone())
+    }
+
+    /// Answers every request as `judge` says, unless a script says otherwise.
+    pub(crate) fn judging(judge: impl Fn(&Seen) -> Say + Send + Sync + 'static) -> Self {
+        let judge: Arc<Judge> = Arc::new(judge);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();
         let book = Arc::<Book>::default();
         let shared = Arc::clone(&book);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (book, usual) = (Arc::clone(&shared), usual.clone());
-                std::thread::spawn(move || serve(stream, &book, &usual));
+                let (book, judge) = (Arc::clone(&shared), Arc::clone(&judge));
+                std::thread::spawn(move || serve(stream, &book, &*judge));
             }
         });
         Self { addr, book }
@@ -108,17 +117,13 @@ impl Receiver {
     }
 }
 
-fn serve(stream: TcpStream, book: &Book, usual: &Say) -> Option<()> {
+fn serve(stream: TcpStream, book: &Book, judge: &Judge) -> Option<()> {
     let mut writer = stream.try_clone().ok()?;
     let mut reader = BufReader::new(stream);
     loop {
         let seen = read(&mut reader)?;
-        let say = book
-            .script
-            .lock()
-            .unwrap()
-            .pop_front()
-            .unwrap_or_else(|| usual.clone());
+        let scripted = book.script.lock().unwrap().pop_front();
+        let say = scripted.unwrap_or_else(|| judge(&seen));
         book.seen.lock().unwrap().push(seen);
         book.changed.notify_all();
         let mut answer = format!(

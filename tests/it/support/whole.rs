@@ -18,6 +18,7 @@ pub(crate) const ADMIN_KEY: &str = "00000000-0000-4000-8000-000000000001";
 pub(crate) struct Whole {
     pub(crate) nexus: Nexus,
     pub(crate) addr: SocketAddr,
+    pub(crate) admin: SocketAddr,
 }
 
 impl Whole {
@@ -28,7 +29,7 @@ impl Whole {
         let admin = nexus.address("admin");
         nexus.ready(admin);
         let addr = nexus.plain();
-        Self { nexus, addr }
+        Self { nexus, addr, admin }
     }
 
     /// One request; the body is sent as it is.

@@ -1,0 +1,45 @@
+//! What an agent does and sees.
+
+use serde_json::{Value, json};
+
+use crate::workspace::desktop::Desktop;
+
+/// A delivery is shown with this status.
+pub(super) fn shows(status: &'static str) -> impl Fn(&Value) -> bool {
+    move |frame| {
+        let lines = frame["messages"].as_array();
+        lines.is_some_and(|lines| lines.iter().any(|line| line["delivery"]["status"] == status))
+    }
+}
+
+/// Every status that was shown, in order.
+pub(super) fn shown(desktop: &Desktop) -> Vec<String> {
+    let frames = desktop.memory.seen.iter();
+    let lines = frames.filter_map(|frame| frame["messages"].as_array()).flatten();
+    lines
+        .filter_map(|line| Some(line["delivery"]["status"].as_str()?.to_owned()))
+        .collect()
+}
+
+/// Takes the session that is offered; its id.
+pub(super) async fn takes(desktop: &mut Desktop) -> String {
+    let invited = |frame: &Value| frame["interaction"]["state"] == "Invited";
+    let last = |desktop: &Desktop, log: &Value| {
+        let frames = desktop.memory.seen.iter().rev();
+        let mut states = frames.filter(|frame| frame["log"] == *log && frame.get("interaction").is_some());
+        states.next().is_some_and(invited)
+    };
+    let offered = desktop.memory.seen.iter().map(|frame| frame["log"].clone());
+    let known = offered
+        .collect::<Vec<_>>()
+        .into_iter()
+        .find(|log| last(desktop, log));
+    let session = match known {
+        Some(log) => log,
+        None => desktop.until("an offer", invited).await["log"].clone(),
+    };
+    let session = session.as_str().unwrap().to_owned();
+    desktop.does("accept", json!({"session": session})).await;
+    desktop.state(&session, "Processing").await;
+    session
+}
