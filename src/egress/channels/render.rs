@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
+use secrecy::ExposeSecret as _;
+use serde_json::Value;
 
 use crate::egress::dispatcher::About;
 use crate::log::media::MediaReader;
 use crate::model::{Body, Media, MediaId, MessageKind, Role, SessionEvent, TenantId};
-use crate::protocol::channel::mail::reply_subject;
+use crate::protocol::channel::mail::{SubjectToken, reply_subject};
 use crate::protocol::channel::{Attachment, AttachmentSource, Outbound, Thread, message_id};
+use crate::provisioning::account;
 use crate::provisioning::objects::{Channel, Stored};
 use crate::shard::Verdict;
 
@@ -69,6 +72,16 @@ impl Channels {
                 true => outside.subject.clone(),
                 false => outside.subject.as_deref().map(reply_subject),
             };
+            if is_marked(&channel.value) {
+                let account = account(&self.snapshots.load(), channel)
+                    .map_err(|_| Verdict::Later(Duration::from_secs(30)))?;
+                let keys = account
+                    .secrets
+                    .iter()
+                    .map(|secret| secret.expose_secret().as_bytes());
+                let subject = message.subject.as_deref().unwrap_or_default();
+                message.subject = Some(SubjectToken::new(keys).mark(subject, about.view.log.uuid()));
+            }
             message.thread = Thread {
                 message_id: None,
                 in_reply_to: outside.references.last().cloned(),
@@ -102,6 +115,11 @@ impl Channels {
             Err(_) => Err(Verdict::Later(Duration::from_secs(5))),
         }
     }
+}
+
+/// Whether the subjects of this channel's mails name their session (`subjectToken` of its `config`).
+fn is_marked(channel: &Channel) -> bool {
+    channel.config.get("subjectToken").and_then(Value::as_bool) == Some(true)
 }
 
 async fn whole(mut reader: MediaReader) -> Result<Bytes, Verdict> {

@@ -94,14 +94,16 @@ impl Intake {
         &self,
         snapshot: &Snapshot,
         channel: &Stored<Channel>,
-        message: Inbound,
+        mut message: Inbound,
         now: Millis,
     ) -> Result<Taken, Refusal> {
         if snapshot.is_blocked(channel.tenant, channel.value.media, &message.from, now) {
             tracing::info!(channel = %channel.id, "message of a blocked customer dropped");
             return Ok(Taken::Noted);
         }
-        let peer = peer_key(channel, &message.from);
+        let thread = self.thread_of(snapshot, channel, &message).await?;
+        let elsewhere = thread.is_some();
+        let peer = thread.unwrap_or_else(|| peer_key(channel, &message.from));
         let opening = opening(snapshot, channel, &peer, &message, now).ok_or(Refusal::LeadsNowhere)?;
         let id = MessageId(Uuid::new_v4());
         let key = Key {
@@ -110,6 +112,10 @@ impl Intake {
             answer: Bytes::copy_from_slice(id.0.as_bytes()),
         };
         let consent = consent(channel.value.media, &message.text);
+        if elsewhere {
+            // The session knows one mailbox of its customer; the agent must know that this came from another.
+            message.text = format!("{}:\n\n{}", message.from, message.text);
+        }
         let (arrival, kept) = self.arrival(channel, message, id, consent).await?;
         let indexes = consent.map(|given| {
             let peer = peer.clone();

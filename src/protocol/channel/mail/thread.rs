@@ -79,7 +79,7 @@ fn without_prefix(subject: &str) -> Option<&str> {
 }
 
 /// Marks subjects with the session they belong to, as `[#…]`: 26 characters of id and 8 of a tag that only the holder of a key can
-/// make. A tenant's own key keeps the tokens of one from being tokens of another.
+/// make. A channel's own key keeps the tokens of one from being tokens of another.
 #[derive(Debug)]
 pub struct SubjectToken {
     keys: Vec<hmac::Key>,

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::given::{FORM, MAILGUN_KEY, Site, form};
+use super::given::{FORM, MAILGUN_KEY, More, Site, Store, form, redis};
 use super::journey::{shown, shows, takes};
 use crate::net_server::on_a_core;
 use crate::support::part::hmac;
@@ -95,6 +95,9 @@ impl Mail<'_> {
         form(&fields)
     }
 
+    pub(super) fn post(&self, site: &Site, token: &str) -> u16 {
+        posted(site, &self.body(&seal(MAILGUN_KEY, token)))
+    }
 }
 
 fn posted(site: &Site, body: &str) -> u16 {
@@ -197,6 +200,101 @@ async fn a_mail_is_answered_in_its_thread_and_its_fate_is_shown(mut site: Site) 
     drop(alice);
     site.logs_hold_none_of(&["customer.example", "Order 7"]);
 }
+
+/// A customer goes on from another mailbox, with a program that keeps the ids, and with one that loses them.
+async fn a_mail_from_elsewhere_joins_the_conversation_it_answers(site: Site) {
+    let first = Mail {
+        from: ANN,
+        id: "m1@customer.example",
+        subject: "Order 7",
+        answers: None,
+        text: "planted: where is it?",
+    };
+    assert_eq!(first.post(&site, &"a".repeat(50)), 200);
+    let mut alice = site.node().agent("alice", "email").await;
+    let session = takes(&mut alice).await;
+    alice
+        .does(
+            "send-message",
+            json!({"session": session, "message": "planted answer"}),
+        )
+        .await;
+    let sent = read(&site.provider.seen(1)[0]);
+    let ours = header(&sent, "message-id").unwrap();
+    let subject = sent["subject"].as_str().unwrap();
+    assert!(subject.starts_with("Re: Order 7 [#"), "{subject}");
+    let at_work = Mail {
+        from: "archer.planted@work.example",
+        id: "m2@work.example",
+        subject: "Re: something else",
+        answers: Some(ours.trim_matches(['<', '>'])),
+        text: "planted: I am at work now",
+    };
+    let marked = format!("AW: {}", subject.to_lowercase());
+    let without_ids = Mail {
+        id: "m3@work.example",
+        subject: &marked,
+        answers: None,
+        text: "planted: and my phone loses ids",
+        ..at_work
+    };
+    // Somebody who guesses begins a conversation of their own.
+    let broken = marked.replace("[#0", "[#1");
+    let guessing = Mail {
+        from: "eve.planted@work.example",
+        id: "m4@work.example",
+        subject: &broken,
+        answers: Some("00000000000070008000000000000000.2@shop.example"),
+        text: "planted: let me in",
+    };
+    for (mail, token) in [(&at_work, "b"), (&without_ids, "c"), (&guessing, "d")] {
+        assert_eq!(mail.post(&site, &token.repeat(50)), 200);
+    }
+    let told = |mail: &Mail<'_>| format!("{}:\n\n{}", mail.from, mail.text);
+    alice.hears(&told(&at_work)).await;
+    alice.hears(&told(&without_ids)).await;
+    let other = takes(&mut alice).await;
+    assert_ne!(other, session);
+    assert_eq!(alice.texts(&other), [guessing.text]);
+    let all = [first.text, "planted answer", &told(&at_work), &told(&without_ids)];
+    assert_eq!(alice.texts(&session), all);
+    // What is answered now answers the newest, to the mailbox the conversation began with, and bears one token.
+    alice
+        .does(
+            "send-message",
+            json!({"session": session, "message": "planted goodbye"}),
+        )
+        .await;
+    let sent = read(&site.provider.seen(2)[1]);
+    assert_eq!(header(&sent, "in-reply-to").as_deref(), Some("<m3@work.example>"));
+    assert_eq!(header(&sent, "to").as_deref(), Some(ANN));
+    assert_eq!(sent["subject"].as_str().unwrap().matches("[#").count(), 1);
+    drop(alice);
+    site.logs_hold_none_of(&["work.example", "customer.example"]);
+}
+
+#[test]
+fn a_mail_from_elsewhere_joins_the_conversation_it_answers_on_the_embedded_default() {
+    on_a_core(async {
+        let site = Site::new(Store::Embedded, mailgun, &MARKED);
+        a_mail_from_elsewhere_joins_the_conversation_it_answers(site).await;
+    });
+}
+
+#[test]
+fn a_mail_from_elsewhere_joins_the_conversation_it_answers_on_redis() {
+    on_a_core(async {
+        let site = Site::new(redis(), mailgun, &MARKED);
+        a_mail_from_elsewhere_joins_the_conversation_it_answers(site).await;
+    });
+}
+
+/// Subjects name their session.
+const MARKED: More<'static> = More {
+    mailgun: "config = { subjectToken = true }",
+    twilio: "",
+    objects: "",
+};
 
 #[test]
 fn a_mail_is_answered_in_its_thread_on_the_embedded_default() {
