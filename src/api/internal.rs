@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use futures_util::future::LocalBoxFuture;
 
+use crate::ingress::campaign::Campaigning;
 use crate::ingress::designer::Designer;
 use crate::ingress::tenant::TenantService;
 use crate::net::Peer;
@@ -23,6 +24,8 @@ pub struct Internal {
     pub designer: Designer,
     /// Connection 5.
     pub tenant: TenantService,
+    /// Connection 6.
+    pub campaigns: Campaigning,
     /// The provisioning API.
     pub provisioning: ProvisioningApi,
 }
@@ -34,6 +37,8 @@ enum Route {
     Designer,
     /// Connection 5.
     Tenant,
+    /// Connection 6.
+    Campaigns,
     /// What an administrator writes.
     Provisioning,
     /// Nobody.
@@ -50,6 +55,8 @@ impl Route {
             Self::Designer
         } else if under("/nexus/v3/esp") {
             Self::Tenant
+        } else if under("/nexus/v3/campaigns") {
+            Self::Campaigns
         } else if under("/nexus/v3/chat") || under("/nexus/v3/agents/me") || under("/nexus/v3/agentstream") {
             // Customers and agents come in at the public listener.
             Self::Nothing
@@ -65,6 +72,7 @@ impl Route {
         match self {
             Self::Designer => Designer::name(path),
             Self::Tenant => TenantService::name(path),
+            Self::Campaigns => Campaigning::name(path),
             Self::Provisioning => "/nexus/v3/{kind}",
             Self::Nothing => "other",
         }
@@ -77,6 +85,7 @@ impl Internal {
         match route {
             Route::Designer => self.designer.call(who(), request).await,
             Route::Tenant => self.tenant.call(who(), request).await,
+            Route::Campaigns => self.campaigns.call(who(), request).await,
             Route::Provisioning => self
                 .front
                 .judged(self.provisioning.call(request).await, true, peer),
@@ -110,6 +119,7 @@ mod tests {
     fn each_prefix_has_its_handler_and_customers_have_none() {
         assert_eq!(Route::of("/nexus/v3/routing/endpoints"), Route::Designer);
         assert_eq!(Route::of("/nexus/v3/esp/Chat/Message"), Route::Tenant);
+        assert_eq!(Route::of("/nexus/v3/campaigns/stream"), Route::Campaigns);
         assert_eq!(Route::of("/nexus/v3/queues"), Route::Provisioning);
         assert_eq!(Route::of("/nexus/v3/chat/sessions"), Route::Nothing);
         assert_eq!(Route::of("/ux/workspace/"), Route::Nothing);

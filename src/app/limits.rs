@@ -23,3 +23,17 @@ pub(super) fn workspace(config: &Config) -> WorkspaceSettings {
         )),
     }
 }
+
+/// What one stream of a campaign service is bound by.
+pub(super) fn campaign(config: &Config) -> Rc<SocketLimits> {
+    let limits = &config.limits;
+    let ping = config.campaign.ping;
+    Rc::new(SocketLimits {
+        ping,
+        // One acknowledgement a status, at the pace they are told.
+        rate: Some(crate::runtime::Rate::per_second(1_000, 2_000)),
+        // A consumer that answers no ping and none of the next is gone.
+        dead: ping * 2,
+        ..SocketLimits::new(&limits.websocket, &config.agent, limits.rates.commands)
+    })
+}

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 
 use crate::config::Config;
+use crate::egress::campaign::Campaign;
 use crate::egress::channels::{ChannelSettings, Channels};
 use crate::egress::dispatcher::Calls;
 use crate::egress::history::History;
@@ -14,6 +15,7 @@ use crate::egress::webhooks::{WebhookSettings, Webhooks};
 use crate::egress::{Bots, Dispatcher};
 use crate::log::media::SharedMedia;
 use crate::net::client::{Client, ClientOptions, SystemResolver, Trust};
+use crate::shard::Campaigns;
 
 use super::serving::Parts;
 
@@ -58,7 +60,12 @@ pub(super) fn calls(parts: &Parts, client: Client) -> Calls {
 }
 
 /// Everybody who is told of effects.
-pub(super) fn dispatcher(parts: &Parts, calls: &Calls, media: &SharedMedia) -> Dispatcher {
+pub(super) fn dispatcher(
+    parts: &Parts,
+    calls: &Calls,
+    media: &SharedMedia,
+    campaigns: &Rc<Campaigns>,
+) -> Dispatcher {
     let config = &parts.config;
     let channels = ChannelSettings {
         base: base(config),
@@ -80,5 +87,12 @@ pub(super) fn dispatcher(parts: &Parts, calls: &Calls, media: &SharedMedia) -> D
             webhooks,
         ))),
         history: Some(Rc::new(History::new(calls.clone(), parts.snapshots.clone()))),
+        campaigns: Some(Rc::new(Campaign::new(
+            Rc::clone(campaigns),
+            // Bulkheads of their own: what is slow for a campaign holds no session's place.
+            self::calls(parts, client(parts)),
+            parts.snapshots.clone(),
+            base(config),
+        ))),
     }
 }

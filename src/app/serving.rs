@@ -17,6 +17,7 @@ use crate::api::provisioning::ProvisioningApi;
 use crate::api::public::Public;
 use crate::config::Config;
 use crate::ingress::aggregators::{AggregatorSettings, Aggregators};
+use crate::ingress::campaign::{Campaigning, CampaigningParts};
 use crate::ingress::channel::Intake;
 use crate::ingress::designer::Designer;
 use crate::ingress::messaging::{Messaging, MessagingSettings};
@@ -37,7 +38,7 @@ use crate::runtime::clock::Clock;
 use crate::runtime::cores::{CoreId, CoreResult};
 use crate::runtime::drain::{DrainToken, Phase};
 use crate::runtime::{KeyedLimit, Latch};
-use crate::shard::{Links, Liveness, Mailroom, Neighbours, ShardOptions, Shards};
+use crate::shard::{Campaigns, Links, Liveness, Mailroom, Neighbours, ShardOptions, Shards};
 use crate::telemetry::{CoreTally, Lag, TenantLabels, watch_lag};
 
 use super::doors::{Behind, Door};
@@ -97,6 +98,7 @@ pub(super) async fn run(
         ..ShardOptions::default()
     };
     let media = media(&parts)?;
+    let campaigns = Campaigns::new(Rc::clone(&log), parts.clock.clone());
     let client = outward::client(&parts);
     let gws = GwsSide::new(&parts, &log, client.clone());
     let neighbours = Neighbours {
@@ -105,6 +107,7 @@ pub(super) async fn run(
             &parts,
             &outward::calls(&parts, client),
             &media,
+            &campaigns,
         )),
     };
     let shards = Shards::start(
@@ -127,7 +130,7 @@ pub(super) async fn run(
         parts.snapshots.clone(),
         POSITIONS_EVERY,
     ));
-    let (public, internal) = services(&parts, &shards, media, tally);
+    let (public, internal) = services(&parts, &shards, campaigns, media, tally);
     let scratch = Scratch::new();
     let mut drain = parts.drain.clone();
     let open = |door: &Door, service: Rc<dyn Service>, seat: Option<Seat>| -> anyhow::Result<()> {
@@ -191,6 +194,7 @@ fn media(parts: &Parts) -> anyhow::Result<SharedMedia> {
 fn services(
     parts: &Parts,
     shards: &Shards,
+    campaigns: Rc<Campaigns>,
     media: SharedMedia,
     tally: CoreTally,
 ) -> (Rc<Public>, Rc<Internal>) {
@@ -249,9 +253,17 @@ fn services(
         front: Rc::clone(&front),
         designer,
         tenant,
+        campaigns: Campaigning::new(CampaigningParts {
+            shards: shards.clone(),
+            campaigns: Rc::clone(&campaigns),
+            snapshots: parts.snapshots.clone(),
+            drain: parts.drain.clone(),
+            buffer: config.campaign.buffer,
+            socket: limits::campaign(config),
+        }),
         provisioning: provisioning.clone(),
     };
-    let intake = Intake::new(shards.clone(), Rc::clone(&media));
+    let intake = Intake::new(shards.clone(), Rc::clone(&campaigns), Rc::clone(&media));
     let messaging = Messaging::new(
         Rc::clone(&intake),
         media,

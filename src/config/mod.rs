@@ -11,6 +11,7 @@
 
 mod agent;
 mod auth;
+mod campaign;
 mod chat;
 mod choice;
 
@@ -44,6 +45,7 @@ mod whole;
 
 pub use agent::Agent;
 pub use auth::Auth;
+pub use campaign::Campaign;
 pub use chat::Chat;
 pub use cores::Cores;
 pub use drain::Drain;

@@ -27,6 +27,7 @@ pub(super) fn broken(config: &Config, surroundings: &Surroundings) -> Vec<Proble
     limits(config, surroundings, &mut must);
     listeners(config, &mut must);
     outbound(config, &mut must);
+    campaign(config, &mut must);
     store(config, &mut must);
     broken
 }
@@ -189,6 +190,20 @@ fn reachable(public: &PublicListener, internal: SocketAddr) -> Vec<(&'static str
             .map(|plain| ("listen.public.plain_address", plain)),
     );
     addresses
+}
+
+fn campaign(config: &Config, must: &mut Must<'_>) {
+    let campaign = &config.campaign;
+    must(
+        campaign.buffer > 0,
+        "campaign.buffer",
+        "must be above zero: else no batch is ever taken".to_owned(),
+    );
+    must(
+        campaign.ping >= Duration::from_secs(1),
+        "campaign.ping",
+        "must be at least 1s".to_owned(),
+    );
 }
 
 fn outbound(config: &Config, must: &mut Must<'_>) {

@@ -2,6 +2,7 @@
 
 use super::agent::Agent;
 use super::auth::Auth;
+use super::campaign::Campaign;
 use super::chat::Chat;
 use super::cores::Cores;
 use super::drain::Drain;
@@ -35,6 +36,8 @@ pub struct Config {
     pub agent: Agent,
     /// The chat API.
     pub chat: Chat,
+    /// Outbound campaigns.
+    pub campaign: Campaign,
     /// Which agent.
     pub routing: Routing,
     /// Files and pictures.
@@ -60,6 +63,7 @@ impl Config {
             auth: Auth::read("auth", reader),
             agent: Agent::read("agent", reader),
             chat: Chat::read("chat", reader),
+            campaign: Campaign::read("campaign", reader),
             routing: Routing::read("routing", reader),
             media: Media::read("media", reader),
             outbound: Outbound::read("outbound", reader),

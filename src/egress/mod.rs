@@ -7,6 +7,7 @@
 //! target holding up another.
 
 pub mod bots;
+pub mod campaign;
 pub mod channels;
 pub mod dispatcher;
 pub mod gws;

@@ -5,6 +5,7 @@
 
 pub mod aggregators;
 pub mod answer;
+pub mod campaign;
 pub mod channel;
 pub mod codes;
 pub mod designer;

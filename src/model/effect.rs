@@ -8,6 +8,9 @@ use super::ids::{AgentId, LogId, TenantId};
 use super::links::{Notice, Target};
 use super::time::Millis;
 
+/// Messages of one batch on their way at once.
+const CAMPAIGN_LANES: u64 = 8;
+
 /// One thing to be done, at least once, under one id: (log, number of the record, place in the append).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "e", rename_all = "snake_case")]
@@ -54,6 +57,11 @@ impl Effect {
                 (Target::Webhook(id), _) => format!("w{id}"),
                 (Target::History, _) => "u".to_owned(),
                 (Target::Bot(name), _) => format!("b{name}"),
+                // Messages of a batch do not wait for each other; one lane for all would send them one by one.
+                (Target::Campaign(id), Notice::Said { n }) => format!("k{id}.{}", n % CAMPAIGN_LANES),
+                (Target::Campaign(id), _) => format!("k{id}"),
+                (Target::Statuses, Notice::Status { of }) => format!("s{}", of % CAMPAIGN_LANES),
+                (Target::Statuses, _) => "s".to_owned(),
             },
         }
     }

@@ -40,6 +40,10 @@ pub enum Target {
     History,
     /// A bot by its name.
     Bot(String),
+    /// Somebody on a campaign's list, by a channel with this id.
+    Campaign(String),
+    /// The campaign service, by the tenant's feed of statuses.
+    Statuses,
 }
 
 /// What they are told: a reference, so that it is rendered in the same bytes each time.
@@ -56,6 +60,11 @@ pub enum Notice {
         /// Its announcement stands this many records after the first of its append: an admitted record's number is the
         /// store's to give.
         after: u64,
+    },
+    /// The message of a batch got further. The record that says so is the first of its append.
+    Status {
+        /// Number of the message.
+        of: u64,
     },
     /// The interaction was created and waits in a queue.
     Started,

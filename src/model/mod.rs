@@ -8,6 +8,7 @@ mod crossing;
 mod delivery;
 mod desk_event;
 mod effect;
+mod feed_event;
 mod ids;
 mod kinds;
 mod links;
@@ -23,6 +24,7 @@ pub use crossing::Crossing;
 pub use delivery::DeliveryStatus;
 pub use desk_event::{ChannelState, DeskEvent, FreedReason, Reservation, usual_grace_ms};
 pub use effect::{Effect, MatchOp, ReadyDesk, WaitingSession};
+pub use feed_event::{BatchHead, FeedEvent, RecordStatus};
 pub use ids::{
     AgentId, BadId, LogId, LogKind, MediaId, MessageId, OfferId, ParticipantId, Spread, TenantId, TransportId,
 };

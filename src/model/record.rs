@@ -42,7 +42,7 @@ impl Body {
     }
 }
 
-/// One entry of a log, decoded. `E` is [`super::SessionEvent`] or [`super::DeskEvent`].
+/// One entry of a log, decoded. `E` is [`super::SessionEvent`], [`super::DeskEvent`] or [`super::FeedEvent`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record<E> {
     /// When the appending node decided it; readers take the larger of this and the predecessor's.

@@ -7,6 +7,7 @@ pub mod agent;
 pub mod bayeux;
 pub mod body;
 pub mod bot;
+pub mod campaign;
 pub mod channel;
 pub mod client_token;
 mod depth;

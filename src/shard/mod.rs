@@ -12,6 +12,7 @@
 
 mod admission;
 mod ask;
+mod campaigns;
 mod cells;
 mod decide;
 mod deliverer;
@@ -37,6 +38,7 @@ mod view;
 mod watching;
 
 pub use admission::{Admission, Admitted};
+pub use campaigns::{Campaigns, KnownBatch, Statuses, Told};
 pub use deliverer::{Deliverer, Delivery, Verdict};
 pub use entry::{Entry, Wire};
 pub use error::{Asked, ShardError};

@@ -106,6 +106,9 @@ metrics! {
     APPENDS_REPEATED "nexus_log_repeats_total" Kind::Counter, [], "Requests that got the first answer of their key.";
     WEBHOOKS_DISABLED "nexus_webhooks_disabled_total" Kind::Counter, [], "Webhooks disabled because they answered nothing for too long.";
     ATTACHMENTS_REFUSED "nexus_attachments_refused_total" Kind::Counter, [], "Files of messages that were not taken.";
+    CAMPAIGN_BATCHES "nexus_campaign_batches_total" Kind::Counter, ["media", "test"], "Batches of campaigns taken, repeats not counted.";
+    CAMPAIGN_MESSAGES "nexus_campaign_messages_total" Kind::Counter, ["outcome"],
+        "Messages of campaigns: accepted, refused, sent, failed, opted_out.";
     WATCH_LOST "nexus_watch_lost_total" Kind::Counter, [], "Subscriptions to logs that were lost and compared again.";
     REPLICAS "nexus_shard_replicas" Kind::Gauge, [], "Logs this node holds a replica of.";
     RESUMES "nexus_agentstream_resumes_total" Kind::Counter, ["outcome"], "Resumed sockets: complete, gap, expired.";

@@ -51,7 +51,7 @@ impl Channels {
         match delivery.notice {
             Notice::Said { n } => self.say(shards, delivery, &channel, n).await,
             Notice::Fetch { after } => self.fetch(shards, delivery, delivery.id.n + after).await,
-            Notice::Started | Notice::Finished | Notice::Turn { .. } => Verdict::Done,
+            Notice::Started | Notice::Finished | Notice::Turn { .. } | Notice::Status { .. } => Verdict::Done,
         }
     }
 

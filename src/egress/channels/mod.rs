@@ -7,5 +7,7 @@ mod connection;
 mod fetch;
 mod render;
 mod send;
+mod transmit;
 
 pub use connection::{ChannelSettings, Channels};
+pub use transmit::{Sent, Way, refer};

@@ -23,6 +23,8 @@ pub struct Dispatcher {
     pub webhooks: Option<Rc<dyn Connection>>,
     /// Contact history.
     pub history: Option<Rc<dyn Connection>>,
+    /// Campaigns: their messages, and the statuses told of them.
+    pub campaigns: Option<Rc<dyn Connection>>,
     /// Bots.
     pub bots: Option<Rc<dyn Connection>>,
 }
@@ -34,6 +36,7 @@ impl Deliverer for Dispatcher {
             Target::Webhook(_) => &self.webhooks,
             Target::History => &self.history,
             Target::Bot(_) => &self.bots,
+            Target::Campaign(_) | Target::Statuses => &self.campaigns,
         };
         let Some(connection) = connection.clone() else {
             let verdict = Verdict::Dead("this node has no such connection".to_owned());

@@ -14,7 +14,7 @@ use crate::protocol::channel::{Attachment, AttachmentSource, Callback, Inbound};
 use crate::provisioning::Snapshot;
 use crate::provisioning::objects::{Channel, Stored};
 use crate::session::{Arrival, FILES_MAX, File, Rejection};
-use crate::shard::{Admission, ShardError, Shards};
+use crate::shard::{Admission, Campaigns, ShardError, Shards};
 use crate::telemetry::names;
 
 use super::opening::{opening, peer_key};
@@ -25,6 +25,7 @@ const TEXT_MAX: usize = 16_000;
 /// Takes in what channels bring. One per core.
 pub struct Intake {
     pub(super) shards: Shards,
+    pub(super) campaigns: Rc<Campaigns>,
     media: SharedMedia,
 }
 
@@ -65,8 +66,12 @@ pub enum Refusal {
 impl Intake {
     /// The intake of one core.
     #[must_use]
-    pub fn new(shards: Shards, media: SharedMedia) -> Rc<Self> {
-        Rc::new(Self { shards, media })
+    pub fn new(shards: Shards, campaigns: Rc<Campaigns>, media: SharedMedia) -> Rc<Self> {
+        Rc::new(Self {
+            shards,
+            campaigns,
+            media,
+        })
     }
 
     /// Takes one callback; resolves when it is safe.
@@ -126,6 +131,7 @@ impl Intake {
             }
         });
         let indexes = indexes.into_iter().collect();
+        let stopped = peer.0.clone();
         let admission = Admission {
             spread: Spread::of(&[&peer.0]),
             peer,
@@ -144,6 +150,9 @@ impl Intake {
             }
         }
         let admitted = admitted.map_err(refusal)?;
+        if consent == Some(false) {
+            self.told_to_stop(stopped).await?;
+        }
         let told = admitted
             .before
             .as_deref()
@@ -151,6 +160,14 @@ impl Intake {
         Ok(Taken::Message {
             session: admitted.log,
             message: told.map_or(id, MessageId),
+        })
+    }
+
+    /// The campaign that wrote to a customer last hears that they want no more. The provider comes again until it has.
+    async fn told_to_stop(&self, peer: Bytes) -> Result<(), Refusal> {
+        self.campaigns.opted_out(peer).await.map_err(|error| {
+            tracing::warn!(%error, "a campaign was not told of an opt-out");
+            Refusal::Unavailable
         })
     }
 

@@ -5,7 +5,7 @@ use uuid::{Builder, Uuid};
 
 use crate::log::PeerKey;
 use crate::model::{Digest, Media, Millis, ParticipantId, TransportId};
-use crate::protocol::channel::Inbound;
+use crate::protocol::channel::{Inbound, peer_name};
 use crate::provisioning::Snapshot;
 use crate::provisioning::objects::{Channel, Endpoint, Stored};
 use crate::routing;
@@ -18,13 +18,7 @@ const NAME: usize = 100;
 
 /// Tenant, channel and address, joined unambiguously.
 pub(super) fn peer_key(channel: &Stored<Channel>, address: &str) -> PeerKey {
-    let id = channel.id.to_string();
-    let mut key = Vec::with_capacity(18 + id.len() + address.len());
-    key.extend_from_slice(channel.tenant.0.as_bytes());
-    key.push(u8::try_from(id.len()).unwrap_or(u8::MAX));
-    key.extend_from_slice(id.as_bytes());
-    key.extend_from_slice(address.as_bytes());
-    PeerKey(key.into())
+    PeerKey(peer_name(channel.tenant, &channel.id.to_string(), address))
 }
 
 /// A peer is the same participant in every session of theirs: a message can be admitted before it is known into which.

@@ -5,7 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use crate::model::{LogId, LogKind};
+use crate::log::LogError;
+use crate::model::{BatchHead, LogId, LogKind};
 use crate::protocol::channel::{Receipt, Reference, parse_id, reference_key};
 use crate::provisioning::objects::{Channel, Stored};
 use crate::session::{Rejection, ServiceAct, SessionInput};
@@ -30,6 +31,9 @@ impl Intake {
             tracing::info!(channel = %channel.id, "receipt for nothing we know");
             return Ok(Taken::Noted);
         };
+        if session.kind() == LogKind::Feed {
+            return self.of_campaign(channel, session, of, receipt).await;
+        }
         if !self.is_of(channel, session).await? {
             count_refused(names::HUB_FAILED, channel);
             tracing::warn!(channel = %channel.id, "receipt for a session of another channel");
@@ -53,6 +57,33 @@ impl Intake {
             }
             Err(error) => Err(refusal(error)),
         }
+    }
+
+    /// A receipt for a message of a campaign.
+    async fn of_campaign(
+        &self,
+        channel: &Stored<Channel>,
+        batch: LogId,
+        of: u64,
+        receipt: Receipt,
+    ) -> Result<Taken, Refusal> {
+        let unavailable = |error: LogError| {
+            tracing::warn!(%error, "receipt of a campaign not taken");
+            Refusal::Unavailable
+        };
+        let known = self.campaigns.batch(batch).await.map_err(unavailable)?;
+        let id = channel.id.to_string();
+        let ours = |head: &BatchHead| head.tenant == channel.tenant && head.channel == id;
+        if !known.batch.head().is_some_and(ours) {
+            tracing::warn!(channel = %channel.id, "receipt for a batch of another channel");
+            return Ok(Taken::Noted);
+        }
+        let Receipt {
+            status, code, detail, ..
+        } = receipt;
+        let noted = self.campaigns.note(batch, of, status, code, detail).await;
+        noted.map_err(unavailable)?;
+        Ok(Taken::Noted)
     }
 
     async fn find(

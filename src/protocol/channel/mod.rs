@@ -30,5 +30,5 @@ pub use hexadecimal::hex;
 pub use inbound::{Attachment, AttachmentSource, Callback, Inbound, Receipt, Reference, Thread};
 pub use outbound::{HttpCall, Outbound, SendAnswer};
 pub use provider::{Account, CallbackRequest, Forged, Provider, Reply, Unreadable};
-pub use reference::{message_id, parse_id, reference_key};
+pub use reference::{message_id, parse_id, peer_name, reference_key};
 pub use registry::provider;

@@ -25,6 +25,8 @@ pub struct Outbound {
     pub subject: Option<String>,
     /// HTML of a mail, where a campaign brings its own.
     pub html: Option<String>,
+    /// Where answers to a mail go, if not to its sender.
+    pub reply_to: Option<String>,
     /// Files; sources are [`super::AttachmentSource::Url`] that the provider may fetch, or inline bytes for mail.
     pub attachments: Vec<Attachment>,
     /// Of a mail.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::model::LogId;
+use crate::model::{LogId, TenantId};
 
 /// The id of a message over all attempts: its session without hyphens, a dot, its number.
 #[must_use]
@@ -34,6 +34,17 @@ pub fn reference_key(channel: &str, theirs: &str) -> Bytes {
     key.extend_from_slice(theirs.as_bytes());
     key.truncate(300);
     key.into()
+}
+
+/// The other end of a channel: tenant, channel and address, joined unambiguously.
+#[must_use]
+pub fn peer_name(tenant: TenantId, channel: &str, address: &str) -> Bytes {
+    let mut name = Vec::with_capacity(17 + channel.len() + address.len());
+    name.extend_from_slice(tenant.0.as_bytes());
+    name.push(u8::try_from(channel.len()).unwrap_or(u8::MAX));
+    name.extend_from_slice(channel.as_bytes());
+    name.extend_from_slice(address.as_bytes());
+    name.into()
 }
 
 #[cfg(test)]

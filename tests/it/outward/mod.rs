@@ -1,5 +1,6 @@
 //! Connections that leave the house, on a whole node: what a peer sends and what it gets.
 
+mod campaign;
 mod crash;
 mod dead_letters;
 mod guides;

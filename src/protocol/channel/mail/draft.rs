@@ -26,6 +26,8 @@ pub struct Draft<'m> {
     pub from_name: Option<HeaderValue>,
     /// To whom.
     pub to: Mailbox,
+    /// Where answers go, if not to the sender.
+    pub reply_to: Option<Mailbox>,
     /// About what.
     pub subject: HeaderValue,
     /// The words, with the addresses of files that are elsewhere.
@@ -52,6 +54,8 @@ impl<'m> Draft<'m> {
     pub fn of(message: &'m Outbound) -> Result<Self, String> {
         let from = Mailbox::new(&message.from).map_err(|_| "the sender is no mailbox")?;
         let to = Mailbox::new(&message.to).map_err(|_| "the recipient is no mailbox")?;
+        let reply_to = message.reply_to.as_deref().map(Mailbox::new).transpose();
+        let reply_to = reply_to.map_err(|_| "the address for answers is no mailbox")?;
         let token = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
         if message.id.is_empty() || message.id.len() > 64 || !message.id.bytes().all(token) {
             return Err("the id of the message is not one".into());
@@ -87,6 +91,7 @@ impl<'m> Draft<'m> {
             id: &message.id,
             from_name: message.from_name.as_deref().map(HeaderValue::flattened),
             to,
+            reply_to,
             subject: HeaderValue::flattened(message.subject.as_deref().unwrap_or_default()),
             text,
             html: message.html.as_deref(),
@@ -186,6 +191,10 @@ pub fn compose(message: &Outbound) -> Result<Vec<u8>, String> {
     if let Some(at) = message.at {
         let seconds = i64::try_from(at.0 / 1_000).unwrap_or_default();
         headers.push(("Date", mail_builder::headers::date::Date::new(seconds).into()));
+    }
+    if let Some(reply_to) = &draft.reply_to {
+        let address = Address::new_address(None::<&str>, reply_to.as_str());
+        headers.push(("Reply-To", address.into()));
     }
     headers.extend(
         draft

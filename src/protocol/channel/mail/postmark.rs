@@ -109,6 +109,9 @@ impl Provider for Postmark {
         if let Some(html) = draft.html {
             body["HtmlBody"] = html.into();
         }
+        if let Some(reply_to) = &draft.reply_to {
+            body["ReplyTo"] = reply_to.as_str().into();
+        }
         if !draft.files.is_empty() {
             let files = draft.files.iter().map(|(name, kind, bytes)| {
                 json!({ "Name": name.as_str(), "Content": STANDARD.encode(bytes), "ContentType": kind.as_str() })

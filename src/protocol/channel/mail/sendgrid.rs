@@ -157,6 +157,9 @@ impl Provider for SendGrid {
             "headers": headers,
             "custom_args": { OURS: draft.id },
         });
+        if let Some(reply_to) = &draft.reply_to {
+            body["reply_to"] = json!({ "email": reply_to.as_str() });
+        }
         if !draft.files.is_empty() {
             let files = draft.files.iter().map(|(name, kind, bytes)| {
                 json!({ "content": STANDARD.encode(bytes), "type": kind.as_str(), "filename": name.as_str(), "disposition": "attachment" })

@@ -84,6 +84,9 @@ impl Provider for SparkPost {
         if let Some(html) = draft.html {
             content["html"] = html.into();
         }
+        if let Some(reply_to) = &draft.reply_to {
+            content["reply_to"] = reply_to.as_str().into();
+        }
         if !draft.files.is_empty() {
             let files = draft.files.iter().map(|(name, kind, bytes)| {
                 json!({ "name": name.as_str(), "type": kind.as_str(), "data": STANDARD.encode(bytes) })

@@ -55,6 +55,21 @@ fn what_is_composed_is_read_back() {
 }
 
 #[test]
+fn answers_go_where_a_mail_says_and_only_to_a_mailbox() {
+    let elsewhere = |to: &str| Outbound {
+        reply_to: Some(to.into()),
+        ..message()
+    };
+    let mail = parse(&compose(&elsewhere("Sales@Shop.example")).unwrap()).unwrap();
+    let reply_to = mail.head.field("reply-to");
+    assert!(
+        reply_to.is_some_and(|to| to.contains("sales@shop.example")),
+        "{reply_to:?}"
+    );
+    assert!(compose(&elsewhere("a@shop.example\r\nBcc: x@example.com")).is_err());
+}
+
+#[test]
 fn a_program_says_that_it_is_one() {
     let automatic = Outbound {
         automatic: true,
