@@ -11,8 +11,8 @@ use crate::support::python::Python;
 use super::array;
 use super::given::declaration;
 
-/// The lease of the dead node's attempt must run out first.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The lease of the dead node's attempt must run out first (20 s); an attempt that a slow machine cuts short is made again.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 #[test]
 fn an_answer_that_a_killed_node_owed_is_given_by_the_next() {
@@ -36,7 +36,12 @@ fn an_answer_that_a_killed_node_owed_is_given_by_the_next() {
     let provisioned = nexus(&["--set", &store, "provision", file.to_str().unwrap()], &[]);
     assert!(provisioned.status.success(), "{provisioned:?}");
 
-    let settings = [store.as_str(), "outbound.allow=127.0.0.0/8"];
+    // A page that asks as often as this test does would be told to slow down, and what it asks last must be answered.
+    let settings = [
+        store.as_str(),
+        "outbound.allow=127.0.0.0/8",
+        "limits.rates.session=10000/s burst 10000",
+    ];
     let start = || {
         let mut node = Nexus::start(&settings);
         let admin = node.address("admin");
@@ -66,12 +71,22 @@ fn an_answer_that_a_killed_node_owed_is_given_by_the_next() {
 
     let node = start();
     let path = format!("/{session}/messages?operationId=x");
+    eventually("the bot to be asked again", PATIENCE, || turns().len() > 1);
+    let mut said = String::new();
     eventually("the bot's answer", PATIENCE, || {
-        ask(&node, "GET", &path, &key, "").contains("Hello, I am a bot.")
+        said = ask(&node, "GET", &path, &key, "");
+        said.contains("Hello, I am a bot.")
     });
-    let all = turns();
-    // Asked twice under one id, answered once.
-    assert_eq!((all[0]["id"].clone(), all.len()), (all[1]["id"].clone(), 2));
-    let said = ask(&node, "GET", &path, &key, "");
+    // Asked at least once more, always under one id; answered once, however often it was asked.
+    let ids: Vec<Value> = turns().iter().map(|turn| turn["id"].clone()).collect();
+    assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+    assert_eq!(said.matches("Hello, I am a bot.").count(), 1, "{said}");
+    // Nor is it handed over: the bot still has the customer, who may go on.
+    let words = "operationId=y&data%5Btype%5D=Text&data%5Btext%5D=more";
+    ask(&node, "POST", &format!("/{session}/messages"), &key, words);
+    eventually("the next answer", PATIENCE, || {
+        said = ask(&node, "GET", &path, &key, "");
+        said.contains("You said more.")
+    });
     assert_eq!(said.matches("Hello, I am a bot.").count(), 1, "{said}");
 }
