@@ -6,6 +6,8 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Instant;
 
+use smallvec::SmallVec;
+
 use crate::model::LogId;
 
 use super::follower::Mark;
@@ -22,7 +24,7 @@ pub struct Cells<M: Machine> {
 /// The newest view of one log, and who wants to be woken.
 pub(super) struct ViewCell<M: Machine> {
     view: RefCell<Arc<View<M>>>,
-    followers: RefCell<Vec<Weak<Mark>>>,
+    followers: RefCell<SmallVec<[Weak<Mark>; 1]>>,
     used: Cell<Instant>,
 }
 
@@ -55,7 +57,11 @@ impl<M: Machine> Cells<M> {
         };
         let log = view.log;
         {
-            *cell.view.borrow_mut() = view;
+            let before = std::mem::replace(&mut *cell.view.borrow_mut(), Arc::clone(&view));
+            // The same state with fewer records in memory is no news.
+            if before.top == view.top && before.signals == view.signals {
+                return;
+            }
             cell.followers.borrow_mut().retain(|follower| {
                 follower.upgrade().is_some_and(|mark| {
                     mark.wake(log);

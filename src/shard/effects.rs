@@ -1,6 +1,7 @@
 //! Effects of this core's appends: carried out at once, in order per lane. What cannot be done now stays in the store and is
 //! leased by the sweep.
 
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use super::deliverer::{Delivery, Verdict};
 use super::error::ShardError;
 use super::handle::Shards;
 use super::machine::Machine;
-use super::slot::Slot;
+use super::slot::{Lane, Slot};
 use super::table::CoreTable;
 
 impl CoreTable {
@@ -29,19 +30,24 @@ impl CoreTable {
         {
             let mut inner = slot.inner.borrow_mut();
             for (place, effect) in (0u16..).zip(effects) {
-                let lane = effect.lane();
-                let queue = inner.lanes.entry(lane.clone()).or_insert_with(|| {
-                    idle.push(lane);
-                    Default::default()
-                });
-                queue.push_back((
+                let (name, id) = (
+                    effect.lane(),
                     EffectId {
                         log: slot.log,
                         n: first,
                         place,
                     },
-                    effect,
-                ));
+                );
+                match inner.lanes.iter_mut().find(|lane| lane.name == name) {
+                    Some(lane) => lane.waiting.push_back((id, effect)),
+                    None => {
+                        idle.push(name.clone());
+                        inner.lanes.push(Lane {
+                            name,
+                            waiting: VecDeque::from([(id, effect)]),
+                        });
+                    }
+                }
             }
         }
         for lane in idle {
@@ -54,12 +60,10 @@ impl CoreTable {
         loop {
             let next = {
                 let mut inner = slot.inner.borrow_mut();
-                let next = inner
-                    .lanes
-                    .get_mut(&lane)
-                    .and_then(std::collections::VecDeque::pop_front);
+                let known = inner.lanes.iter_mut().find(|known| known.name == lane);
+                let next = known.and_then(|known| known.waiting.pop_front());
                 if next.is_none() {
-                    inner.lanes.remove(&lane);
+                    inner.end_lane(&lane);
                 }
                 next
             };
@@ -74,7 +78,7 @@ impl CoreTable {
             }
         }
         // Those behind it wait with it: order within a lane.
-        slot.inner.borrow_mut().lanes.remove(&lane);
+        slot.inner.borrow_mut().end_lane(&lane);
     }
 
     /// The first attempt, by the node that wrote the effect. Somebody outside is told only what stands first in its lane and

@@ -3,9 +3,9 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use smallvec::SmallVec;
-use tokio::sync::Notify;
 
 use crate::model::{LogId, LogKind};
 
@@ -16,17 +16,22 @@ use super::view::{DeskView, SessionView};
 /// What is woken. Shared with the view cells by weak reference, so that dropping the follower ends all interest.
 #[derive(Default)]
 pub(super) struct Mark {
-    dirty: RefCell<SmallVec<[LogId; 4]>>,
-    notify: Notify,
+    dirty: RefCell<SmallVec<[LogId; 1]>>,
+    waiting: RefCell<Option<Waker>>,
 }
 
 impl Mark {
     pub(super) fn wake(&self, log: LogId) {
-        let mut dirty = self.dirty.borrow_mut();
-        if !dirty.contains(&log) {
-            dirty.push(log);
+        {
+            let mut dirty = self.dirty.borrow_mut();
+            if !dirty.contains(&log) {
+                dirty.push(log);
+            }
         }
-        self.notify.notify_one();
+        let waiting = self.waiting.borrow_mut().take();
+        if let Some(waiting) = waiting {
+            waiting.wake();
+        }
     }
 }
 
@@ -64,20 +69,29 @@ impl Follower {
         self.mark.dirty.borrow_mut().retain(|dirty| *dirty != log);
     }
 
-    /// Ready when a followed log has changed. Cancel-safe: a change is listed until it is taken.
+    /// Ready when a followed log has changed. Cancel-safe: a change is listed until it is taken. One task waits at a time.
     pub async fn changed(&self) {
-        loop {
-            let waiting = self.mark.notify.notified();
-            if !self.mark.dirty.borrow().is_empty() {
-                return;
-            }
-            waiting.await;
+        std::future::poll_fn(|context| self.poll_changed(context)).await;
+    }
+
+    /// The same, for a task that waits for other things too.
+    pub fn poll_changed(&self, context: &mut Context<'_>) -> Poll<()> {
+        if !self.mark.dirty.borrow().is_empty() {
+            return Poll::Ready(());
         }
+        let mut waiting = self.mark.waiting.borrow_mut();
+        if !waiting
+            .as_ref()
+            .is_some_and(|waker| waker.will_wake(context.waker()))
+        {
+            *waiting = Some(context.waker().clone());
+        }
+        Poll::Pending
     }
 
     /// The logs that changed since the last call.
     #[must_use]
-    pub fn take_dirty(&self) -> SmallVec<[LogId; 4]> {
+    pub fn take_dirty(&self) -> SmallVec<[LogId; 1]> {
         std::mem::take(&mut *self.mark.dirty.borrow_mut())
     }
 

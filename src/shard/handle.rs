@@ -112,6 +112,7 @@ impl Shards {
         tokio::task::spawn_local(Rc::clone(&core).run_renewals());
         tokio::task::spawn_local(Rc::clone(&core).run_sweeps(node));
         tokio::task::spawn_local(Rc::clone(&core).run_due());
+        tokio::task::spawn_local(Rc::clone(&core).run_rests());
         tokio::task::spawn_local(Rc::clone(&core).run_evictions());
         Self { core }
     }

@@ -31,6 +31,8 @@ const CLOSED_MS: u64 = 24 * HOUR_MS;
 const DESK_MS: u64 = 7 * 24 * HOUR_MS;
 
 impl Machine for Session {
+    const KEEPS_RECORDS: bool = true;
+
     type Event = SessionEvent;
     type Input = SessionInput;
     type Reply = SessionReply;
@@ -150,6 +152,8 @@ impl Machine for Session {
 }
 
 impl Machine for Desk {
+    const KEEPS_RECORDS: bool = false;
+
     type Event = DeskEvent;
     type Input = DeskInput;
     type Reply = DeskReply;

@@ -33,6 +33,8 @@ pub struct ShardOptions {
     pub tail_records: usize,
     /// Records between snapshots.
     pub snapshot_every: u64,
+    /// A replica of which nobody wanted anything for this long lets go of what only the busy need.
+    pub rest: Duration,
     /// A replica or view that nobody used for this long is dropped.
     pub idle: Duration,
     /// Questions from other cores that may wait.
@@ -61,6 +63,7 @@ impl Default for ShardOptions {
             batch: 16,
             tail_records: 256,
             snapshot_every: 256,
+            rest: Duration::from_secs(2),
             idle: Duration::from_secs(60),
             mailbox: 4_096,
             sweep_every: Duration::from_secs(2),

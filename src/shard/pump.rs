@@ -10,6 +10,7 @@
 //! A decided append names its top, so sending it again is safe: if the first one landed, the second is refused and the
 //! records read back are our own.
 
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -67,6 +68,8 @@ impl CoreTable {
                 let take = inner.queue.len().min(self.options.batch);
                 if take == 0 {
                     inner.pumping = false;
+                    // A log at rest keeps no room for questions: there are many more of them than busy ones.
+                    inner.queue = VecDeque::new();
                     return;
                 }
                 inner.queue.drain(..take).collect()

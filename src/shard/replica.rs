@@ -18,6 +18,8 @@ pub(super) struct Replica<M: Machine> {
     pub(super) time: Millis,
     /// Number of the newest snapshot; 0 before the first.
     pub(super) snapshot: u64,
+    /// Whether a record was taken: the first one may have to bring the state along.
+    begun: bool,
     tail: VecDeque<Arc<Entry<M::Event>>>,
     tail_max: usize,
 }
@@ -43,6 +45,7 @@ impl<M: Machine> Replica<M> {
             top: Position::default(),
             time: Millis::default(),
             snapshot: 0,
+            begun: false,
             tail: VecDeque::new(),
             tail_max,
         }
@@ -71,7 +74,7 @@ impl<M: Machine> Replica<M> {
         }
         stored.verify(self.top).map_err(|_| Misfit::Fork)?;
         let record = M::decode(stored).map_err(Misfit::Unreadable)?;
-        let begins = self.tail.is_empty() && self.top.n > 0;
+        let begins = !self.begun && self.top.n > 0;
         if begins && M::restore(&record).is_none() {
             // What came before is not here: a state that begins with nothing would be another one.
             return Err(Misfit::Unreadable(format!(
@@ -88,7 +91,7 @@ impl<M: Machine> Replica<M> {
         if let Some(state) = M::restore(&entry.record) {
             self.snapshot = entry.n;
             // A snapshot is a function of what is before it: only a rebuild has nothing before it.
-            if self.tail.is_empty() {
+            if !self.begun {
                 self.state = Arc::new(state);
             }
         } else {
@@ -109,12 +112,23 @@ impl<M: Machine> Replica<M> {
     }
 
     fn keep(&mut self, entry: Arc<Entry<M::Event>>) {
+        self.begun = true;
         self.top = entry.position();
         self.time = self.time.max(entry.record.at);
         self.tail.push_back(entry);
         while self.tail.len() > self.tail_max {
             self.tail.pop_front();
         }
+    }
+
+    /// Whether any of the newest records are in memory.
+    pub(super) fn holds_records(&self) -> bool {
+        !self.tail.is_empty()
+    }
+
+    /// Lets go of the newest records; whoever still wants them reads them from the store.
+    pub(super) fn let_go(&mut self) {
+        self.tail = VecDeque::new();
     }
 
     /// The record with number `n`, if it is still in memory.

@@ -24,6 +24,12 @@ pub(super) struct Slot<M: Machine> {
     pub(super) inner: RefCell<Inner<M>>,
 }
 
+/// Effects that are carried out one after another.
+pub(super) struct Lane {
+    pub(super) name: String,
+    pub(super) waiting: VecDeque<(EffectId, Effect)>,
+}
+
 pub(super) struct Inner<M: Machine> {
     /// Absent: not loaded, or dropped because it could not be trusted.
     pub(super) replica: Option<Replica<M>>,
@@ -38,9 +44,19 @@ pub(super) struct Inner<M: Machine> {
     /// The latest signal of each participant.
     pub(super) signals: Vec<Typing>,
     /// Effects of this node's appends not yet carried out, by lane.
-    pub(super) lanes: HashMap<String, VecDeque<(EffectId, Effect)>>,
+    pub(super) lanes: Vec<Lane>,
     /// When somebody last wanted something of it.
     pub(super) used: Instant,
+}
+
+impl<M: Machine> Inner<M> {
+    /// Nothing is carried out in this lane any more.
+    pub(super) fn end_lane(&mut self, name: &str) {
+        self.lanes.retain(|lane| lane.name != name);
+        if self.lanes.is_empty() {
+            self.lanes = Vec::new();
+        }
+    }
 }
 
 impl<M: Machine> Default for Table<M> {
@@ -65,7 +81,7 @@ impl<M: Machine> Table<M> {
                     watched: false,
                     readers: 0,
                     signals: Vec::new(),
-                    lanes: HashMap::new(),
+                    lanes: Vec::new(),
                     used: now,
                 }),
             })
@@ -106,6 +122,18 @@ impl<M: Machine> Table<M> {
             keep
         });
         watched
+    }
+
+    /// The logs that nobody has wanted anything of since `before`, and that still hold records to let go of.
+    pub(super) fn resting(&self, before: Instant) -> Vec<Rc<Slot<M>>> {
+        let slots = self.slots.borrow();
+        let rests = |slot: &&Rc<Slot<M>>| {
+            let inner = slot.inner.borrow();
+            !inner.pumping
+                && inner.used <= before
+                && inner.replica.as_ref().is_some_and(Replica::holds_records)
+        };
+        slots.values().filter(rests).cloned().collect()
     }
 
     /// How many logs have a place here.

@@ -4,7 +4,7 @@
 //! Living nodes share the partitions by rendezvous hashing; a node that is wrong about who lives does work twice, never wrongly.
 
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::log::{Leased, LogError, NodeId};
 use crate::model::{Digest, Effect, LogKind};
@@ -104,6 +104,31 @@ impl CoreTable {
                     tracing::debug!(%error, partition, "left to the next sweep");
                 }
             }
+        }
+    }
+
+    /// Makes replicas small that nobody asks anything of.
+    pub(super) async fn run_rests(self: Rc<Self>) {
+        let mut every = tokio::time::interval(self.options.rest);
+        every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            every.tick().await;
+            if let Some(before) = self.clock.now().checked_sub(self.options.rest) {
+                self.rest::<Session>(before);
+                self.rest::<Desk>(before);
+            }
+        }
+    }
+
+    fn rest<M: Machine>(&self, before: Instant) {
+        if M::KEEPS_RECORDS {
+            return;
+        }
+        for slot in M::table(self).resting(before) {
+            if let Some(replica) = slot.inner.borrow_mut().replica.as_mut() {
+                replica.let_go();
+            }
+            self.publish(&slot);
         }
     }
 
