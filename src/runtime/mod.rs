@@ -5,6 +5,7 @@
 //! queue, a wait without an end, or a clock or random number read where an argument would do.
 
 pub mod backoff;
+pub mod bell;
 pub mod clock;
 pub mod cores;
 pub mod drain;
@@ -13,6 +14,7 @@ pub mod mailbox;
 pub mod ready;
 
 pub use backoff::Backoff;
+pub use bell::Bell;
 pub use clock::{Clock, TestClock};
 pub use cores::{CoreFailure, CoreId, Cores};
 pub use drain::{Drain, DrainPlan, DrainReport, DrainToken, Phase, Retain};

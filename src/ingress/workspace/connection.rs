@@ -3,8 +3,6 @@
 //! It is told what the client says it has seen and what the desk records; it knows which sessions to follow and where the
 //! client stands in each. The driver brings pictures and carries frames.
 
-use std::collections::BTreeMap;
-
 use crate::model::{AgentId, DeskEvent, LogId, OfferId, ParticipantId, Position};
 use crate::protocol::agent::LogPosition;
 
@@ -37,7 +35,8 @@ pub(super) struct Connection {
     conn: u64,
     desk: LogId,
     desk_at: Position,
-    stays: BTreeMap<LogId, Stay>,
+    /// By session, in order; few.
+    stays: Vec<(LogId, Stay)>,
     phase: Phase,
 }
 
@@ -60,7 +59,7 @@ impl Connection {
             conn,
             desk,
             desk_at,
-            stays: BTreeMap::new(),
+            stays: Vec::new(),
             phase: Phase::Greeted,
         }
     }
@@ -80,7 +79,7 @@ impl Connection {
             if seen.log == self.desk {
                 self.desk_at = seen.position();
             } else {
-                self.stays.insert(seen.log, Stay::seen(seen.position()));
+                *self.known(seen.log) = Stay::seen(seen.position());
             }
         }
         self.adopt(named);
@@ -89,7 +88,7 @@ impl Connection {
     /// Takes the desk's newest state in the place of its records.
     pub(super) fn desk_gap(&mut self, top: Position, named: &[Named]) {
         self.desk_at = top;
-        for stay in self.stays.values_mut() {
+        for (_, stay) in &mut self.stays {
             stay.held = false;
         }
         self.adopt(named);
@@ -97,8 +96,7 @@ impl Connection {
 
     fn adopt(&mut self, named: &[Named]) {
         for one in named {
-            let stay = self.stays.entry(one.session).or_insert_with(Stay::named);
-            stay.held = true;
+            let stay = self.name(one.session);
             if let Some(offer) = one.offer {
                 stay.offered(offer);
             }
@@ -141,37 +139,55 @@ impl Connection {
     }
 
     fn name(&mut self, session: LogId) -> &mut Stay {
-        let stay = self.stays.entry(session).or_insert_with(Stay::named);
+        let stay = self.known(session);
         stay.held = true;
         stay
     }
 
+    /// What is known of a session; a new one is named.
+    fn known(&mut self, session: LogId) -> &mut Stay {
+        let index = match self.place(session) {
+            Ok(index) => index,
+            Err(index) => {
+                self.stays.insert(index, (session, Stay::named()));
+                index
+            }
+        };
+        &mut self.stays[index].1
+    }
+
+    fn place(&self, session: LogId) -> Result<usize, usize> {
+        self.stays.binary_search_by_key(&session, |(known, _)| *known)
+    }
+
     /// The sessions to look at, in a fixed order.
     pub(super) fn sessions(&self) -> Vec<LogId> {
-        self.stays.keys().copied().collect()
+        self.stays.iter().map(|(session, _)| *session).collect()
     }
 
     /// What is known of a session; `None`: it is not this connection's.
     pub(super) fn stay(&mut self, session: LogId) -> Option<(&mut Stay, &AgentId)> {
-        self.stays.get_mut(&session).map(|stay| (stay, &self.me))
+        let index = self.place(session).ok()?;
+        Some((&mut self.stays[index].1, &self.me))
     }
 
     /// Everything owed of a session was told; whether it is over for this connection: the desk does not name it and the agent is not
     /// engaged in it.
     pub(super) fn settle(&mut self, session: LogId, engaged: bool) -> bool {
         let over = self
-            .stays
-            .get(&session)
-            .is_some_and(|stay| !stay.held && !engaged);
+            .place(session)
+            .is_ok_and(|index| !self.stays[index].1.held && !engaged);
         if over {
-            self.stays.remove(&session);
+            self.lose(session);
         }
         over
     }
 
     /// The session cannot be read (any more).
     pub(super) fn lose(&mut self, session: LogId) {
-        self.stays.remove(&session);
+        if let Ok(index) = self.place(session) {
+            self.stays.remove(index);
+        }
     }
 
     /// Everything owed was told. `Some` once: where every log stands, to be said in `resumed`.

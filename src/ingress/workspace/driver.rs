@@ -3,12 +3,13 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
-use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, timeout};
 use uuid::Uuid;
 
@@ -20,7 +21,8 @@ use crate::protocol::agent::{
 use crate::protocol::envelope::{Code, Fault};
 use crate::routing;
 use crate::runtime::backoff::spread;
-use crate::runtime::drain::{DrainToken, Phase, Retain};
+use crate::runtime::bell::Listener;
+use crate::runtime::drain::{Phase, Retain};
 use crate::session::DeskInput;
 
 use super::admission::Refused;
@@ -128,6 +130,20 @@ async fn open(shared: &Rc<Shared>, who: &AgentPrincipal) -> Result<Turn, Fault> 
 /// A command on its way; resolves to the frame that answers it.
 type Running = LocalBoxFuture<'static, Bytes>;
 
+/// What a stream waits for.
+enum Happening {
+    /// The command on its way was carried out.
+    Replied(Bytes),
+    /// The client said something, or the connection ended.
+    Read(Event),
+    /// A followed log changed.
+    Changed,
+    /// Something that concerns every stream: settings, or the drain.
+    Rung,
+    /// The client was asked to go, and waited for long enough.
+    Left,
+}
+
 /// One stream.
 struct Stream {
     shared: Rc<Shared>,
@@ -138,8 +154,7 @@ struct Stream {
     running: Option<Running>,
     /// Replies for the next write.
     replies: Vec<Bytes>,
-    versions: watch::Receiver<u64>,
-    drain: DrainToken,
+    bell: Listener,
     leaving: Option<Pin<Box<Sleep>>>,
     _open: Option<Retain>,
     _opened: Opened,
@@ -150,8 +165,7 @@ impl Stream {
     fn new(shared: Rc<Shared>, socket: Socket, turn: Turn, opened: Opened) -> Self {
         let working = shared.counts.working(turn.who.tenant);
         Self {
-            versions: shared.snapshots.watch(),
-            drain: shared.drain.clone(),
+            bell: shared.bell.listen(),
             _open: shared.drain.retain(Phase::Closing),
             shared,
             socket,
@@ -165,22 +179,27 @@ impl Stream {
         }
     }
 
-    async fn run(mut self) {
-        let end = match Box::pin(self.hello()).await {
-            Ok(()) => self.work().await,
-            Err(end) => end,
-        };
-        let (code, reason) = match end {
-            End::Gone => return,
-            End::Replaced => (4409, "a newer connection of this login"),
-            End::Revoked => (4401, "no longer authorised"),
-            End::Restart => (1012, "connect again"),
-            End::Unsupported => (1003, "text frames only"),
-        };
-        // What is kept for the stream is not kept for the closing handshake.
-        let Self { socket, turn, .. } = self;
-        drop(turn);
-        Box::pin(socket.close(code, reason)).await;
+    // An `async fn` would keep room for two streams: the argument, and the variable it is moved into.
+    #[expect(clippy::manual_async_fn, reason = "see above")]
+    fn run(self) -> impl Future<Output = ()> {
+        let mut stream = self;
+        async move {
+            let end = match Box::pin(stream.hello()).await {
+                Ok(()) => stream.work().await,
+                Err(end) => end,
+            };
+            let (code, reason) = match end {
+                End::Gone => return,
+                End::Replaced => (4409, "a newer connection of this login"),
+                End::Revoked => (4401, "no longer authorised"),
+                End::Restart => (1012, "connect again"),
+                End::Unsupported => (1003, "text frames only"),
+            };
+            // What is kept for the stream is not kept for the closing handshake.
+            let Self { socket, turn, .. } = stream;
+            drop(turn);
+            Box::pin(socket.close(code, reason)).await;
+        }
     }
 
     async fn hello(&mut self) -> Result<(), End> {
@@ -231,7 +250,7 @@ impl Stream {
             let mut batch = Batch::default();
             // Events of a command first: its reply says that they have been told, or are on their way.
             let gathered = self.turn.gather(&mut batch).await;
-            for reply in self.replies.drain(..) {
+            for reply in std::mem::take(&mut self.replies) {
                 batch.push(reply);
             }
             if !batch.frames.is_empty() {
@@ -247,22 +266,47 @@ impl Stream {
     }
 
     async fn wait(&mut self) -> Result<(), End> {
-        if self.next_command().await? {
+        // Boxed: an idle stream keeps no room for commands.
+        let owes = !self.inbox.is_empty() && Box::pin(self.next_command()).await?;
+        if owes || !self.replies.is_empty() {
             return Ok(());
         }
-        tokio::select! {
-            biased;
-            reply = finished(&mut self.running), if self.running.is_some() => {
-                self.running = None;
-                self.replies.push(reply);
+        match poll_fn(|context| self.poll_happening(context)).await {
+            Happening::Replied(reply) => self.replies.push(reply),
+            Happening::Read(event) => return self.take(event),
+            Happening::Changed => {}
+            Happening::Rung => {
+                self.provisioned()?;
+                self.drained(self.shared.drain.phase());
             }
-            event = self.socket.next(), if self.running.is_none() && self.inbox.is_empty() => return self.take(event),
-            () = self.turn.follower.changed() => {}
-            changed = self.versions.changed() => return changed.map_err(|_| End::Restart).and_then(|()| self.provisioned()),
-            phase = self.drain.changed() => self.drained(phase),
-            () = left(&mut self.leaving), if self.leaving.is_some() => return Err(End::Restart),
+            Happening::Left => return Err(End::Restart),
         }
         Ok(())
+    }
+
+    /// By hand, since what waits here is what an idle stream costs.
+    fn poll_happening(&mut self, context: &mut Context<'_>) -> Poll<Happening> {
+        if let Some(running) = &mut self.running {
+            if let Poll::Ready(reply) = running.as_mut().poll(context) {
+                self.running = None;
+                return Poll::Ready(Happening::Replied(reply));
+            }
+        } else if self.inbox.is_empty()
+            && let Poll::Ready(event) = self.socket.poll_next(context)
+        {
+            return Poll::Ready(Happening::Read(event));
+        }
+        if self.turn.follower.poll_changed(context).is_ready() {
+            return Poll::Ready(Happening::Changed);
+        }
+        if self.bell.poll_rung(context).is_ready() {
+            return Poll::Ready(Happening::Rung);
+        }
+        if let Some(leaving) = &mut self.leaving {
+            ready!(leaving.as_mut().poll(context));
+            return Poll::Ready(Happening::Left);
+        }
+        Poll::Pending
     }
 
     fn take(&mut self, event: Event) -> Result<(), End> {
@@ -292,10 +336,12 @@ impl Stream {
     async fn next_command(&mut self) -> Result<bool, End> {
         while self.running.is_none() {
             let Some(text) = self.inbox.pop_front() else {
-                // An idle stream keeps no buffer.
-                self.inbox = VecDeque::new();
                 break;
             };
+            if self.inbox.is_empty() {
+                // An idle stream keeps no buffer.
+                self.inbox = VecDeque::new();
+            }
             match decode_frame(text.as_bytes()) {
                 Ok(ClientFrame::Resume(positions)) => {
                     Box::pin(self.turn.resume(&positions)).await?;
@@ -403,20 +449,6 @@ async fn execute(shared: Rc<Shared>, who: AgentPrincipal, cmd_id: Uuid, text: St
         retry_after_ms,
         data,
     }))
-}
-
-async fn finished(running: &mut Option<Running>) -> Bytes {
-    match running {
-        Some(running) => running.await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn left(leaving: &mut Option<Pin<Box<Sleep>>>) {
-    match leaving {
-        Some(sleep) => sleep.as_mut().await,
-        None => std::future::pending().await,
-    }
 }
 
 fn random() -> u64 {

@@ -8,6 +8,7 @@ use hyper::header::CONTENT_TYPE;
 use hyper::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::log::media::SharedMedia;
@@ -20,6 +21,7 @@ use crate::protocol::envelope::{CallIds, Code, Dialect, Fault, accepted, success
 use crate::protocol::file::FileKind;
 use crate::provisioning::Snapshots;
 use crate::provisioning::masking::Maskers;
+use crate::runtime::Bell;
 use crate::runtime::drain::{DrainToken, Phase};
 use crate::shard::Shards;
 
@@ -91,6 +93,8 @@ pub(super) struct Shared {
     pub(super) snapshots: Snapshots,
     pub(super) media: SharedMedia,
     pub(super) drain: DrainToken,
+    /// Rung when settings change and when the drain moves on.
+    pub(super) bell: Bell,
     pub(super) admission: Admission,
     pub(super) settings: WorkspaceSettings,
     pub(super) maskers: Maskers,
@@ -114,7 +118,7 @@ struct Call<'a> {
 }
 
 impl Workspace {
-    /// Connection 3 with its surroundings.
+    /// Connection 3 with its surroundings, on the current `LocalSet`.
     #[must_use]
     pub fn new(parts: WorkspaceParts) -> Self {
         let WorkspaceParts {
@@ -131,8 +135,11 @@ impl Workspace {
             settings.ticket_ttl,
             settings.resume_window,
         );
+        let bell = Bell::default();
+        tokio::task::spawn_local(ring(bell.clone(), snapshots.watch(), drain.clone()));
         Self {
             shared: Rc::new(Shared {
+                bell,
                 shards,
                 snapshots,
                 media,
@@ -356,6 +363,17 @@ impl Workspace {
         }
         let (kind, name) = found.ok_or(Code::NotFound)?;
         files::give(&self.shared.media, who.tenant, media, &name, kind).await
+    }
+}
+
+/// Rings for every stream of this core.
+async fn ring(bell: Bell, mut versions: watch::Receiver<u64>, mut drain: DrainToken) {
+    loop {
+        tokio::select! {
+            changed = versions.changed() => if changed.is_err() { return },
+            _ = drain.changed() => {}
+        }
+        bell.ring();
     }
 }
 

@@ -74,8 +74,10 @@ pub(super) struct Turn {
     pub(super) connection: Connection,
     pub(super) who: AgentPrincipal,
     pub(super) conn: u64,
+    /// Logs of which something may be owed.
     pending: BTreeSet<LogId>,
-    followed: BTreeSet<LogId>,
+    /// Sessions that are followed; few.
+    followed: Vec<LogId>,
     resumption: Resumption,
 }
 
@@ -111,7 +113,7 @@ impl Turn {
             who,
             conn,
             pending: BTreeSet::new(),
-            followed: BTreeSet::new(),
+            followed: Vec::new(),
             resumption: Resumption::None,
         }
     }
@@ -168,6 +170,8 @@ impl Turn {
             }
             self.pending.remove(&session);
         }
+        // An empty set keeps room for eleven.
+        self.pending = BTreeSet::new();
         if let Some(positions) = self.connection.caught_up() {
             batch.push(encode(&ServerFrame::Resumed(Resumed { positions })));
             match self.resumption {
@@ -399,10 +403,10 @@ impl Turn {
                 return Ok(Some(view));
             }
             match self.follower.follow(log).await {
-                Ok(()) => self.followed.insert(log),
+                Ok(()) => self.followed.push(log),
                 Err(ShardError::NoSuchLog) => return Ok(None),
                 Err(_) => return Err(End::Restart),
-            };
+            }
         }
     }
 
@@ -444,7 +448,8 @@ impl Turn {
     }
 
     fn unfollow(&mut self, log: LogId) {
-        if self.followed.remove(&log) {
+        if let Some(index) = self.followed.iter().position(|known| *known == log) {
+            self.followed.swap_remove(index);
             self.follower.unfollow(log);
         }
     }

@@ -20,7 +20,6 @@ use super::frame::{self, OpCode};
 use super::limits::SocketLimits;
 use super::outgoing::Outgoing;
 use super::reader::{Incoming, Reader, Violation};
-use crate::net::address::Peer;
 use crate::net::http::Upgraded;
 use crate::net::listener::Admission;
 use crate::net::scratch::Scratch;
@@ -48,7 +47,6 @@ pub struct Socket {
     ping_at: Instant,
     heard_at: Instant,
     paused_until: Option<Instant>,
-    peer: Peer,
     _admission: Admission,
 }
 
@@ -82,9 +80,9 @@ impl Socket {
         let Upgraded {
             stream,
             already_read,
-            peer,
             scratch,
             permits,
+            ..
         } = upgraded;
         let now = Instant::now();
         let ping_at = now + spread(limits.ping, random);
@@ -105,14 +103,8 @@ impl Socket {
             heard_at: now,
             paused_until: None,
             limits,
-            peer,
             _admission: permits,
         }
-    }
-
-    /// Who is at the other end.
-    pub fn peer(&self) -> &Peer {
-        &self.peer
     }
 
     /// Whether frames with compressed payloads may be sent.
@@ -183,7 +175,8 @@ impl Socket {
         }
     }
 
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+    /// The same, for a task that waits for other things too.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         loop {
             if self.state == State::Over {
                 return Poll::Ready(Event::Closed(self.closed()));
