@@ -129,3 +129,43 @@ impl<M: Machine> Cells<M> {
         dropped
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{AgentId, Position, TenantId};
+    use crate::session::Desk;
+    use std::future::Future as _;
+    use std::task::{Context, Poll, Waker};
+
+    fn view(log: LogId, n: u64) -> Arc<View<Desk>> {
+        Arc::new(View {
+            log,
+            top: Position {
+                n,
+                ..Position::default()
+            },
+            state: Arc::default(),
+            tail: Vec::new(),
+            signals: Vec::new(),
+        })
+    }
+
+    #[test]
+    fn only_a_picture_that_says_something_new_wakes() {
+        let agent: AgentId = "alice".parse().unwrap();
+        let log = LogId::desk(TenantId(uuid::Uuid::nil()), &agent);
+        let (cells, mark) = (Cells::<Desk>::default(), Rc::new(Mark::default()));
+        cells.expect(log);
+        assert!(cells.arrived(log, Some(view(log, 3)), Instant::now()).is_some());
+        assert!(cells.follow(log, &mark));
+        let changed = || {
+            let mut waiting = std::pin::pin!(mark.changed());
+            waiting.as_mut().poll(&mut Context::from_waker(Waker::noop())) == Poll::Ready(())
+        };
+        cells.update(view(log, 3));
+        assert!(!changed());
+        cells.update(view(log, 4));
+        assert!(changed());
+    }
+}

@@ -33,6 +33,24 @@ impl Mark {
             waiting.wake();
         }
     }
+
+    pub(super) async fn changed(&self) {
+        std::future::poll_fn(|context| self.poll_changed(context)).await;
+    }
+
+    fn poll_changed(&self, context: &mut Context<'_>) -> Poll<()> {
+        if !self.dirty.borrow().is_empty() {
+            return Poll::Ready(());
+        }
+        let mut waiting = self.waiting.borrow_mut();
+        if !waiting
+            .as_ref()
+            .is_some_and(|waker| waker.will_wake(context.waker()))
+        {
+            *waiting = Some(context.waker().clone());
+        }
+        Poll::Pending
+    }
 }
 
 /// A reader of several logs. Bounded by the number of logs it follows, whatever happens in them.
@@ -71,22 +89,12 @@ impl Follower {
 
     /// Ready when a followed log has changed. Cancel-safe: a change is listed until it is taken. One task waits at a time.
     pub async fn changed(&self) {
-        std::future::poll_fn(|context| self.poll_changed(context)).await;
+        self.mark.changed().await;
     }
 
     /// The same, for a task that waits for other things too.
     pub fn poll_changed(&self, context: &mut Context<'_>) -> Poll<()> {
-        if !self.mark.dirty.borrow().is_empty() {
-            return Poll::Ready(());
-        }
-        let mut waiting = self.mark.waiting.borrow_mut();
-        if !waiting
-            .as_ref()
-            .is_some_and(|waker| waker.will_wake(context.waker()))
-        {
-            *waiting = Some(context.waker().clone());
-        }
-        Poll::Pending
+        self.mark.poll_changed(context)
     }
 
     /// The logs that changed since the last call.

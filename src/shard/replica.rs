@@ -210,4 +210,18 @@ mod tests {
             assert!(matches!(rebuilt, Err(Misfit::Unreadable(_))));
         }
     }
+
+    #[test]
+    fn a_replica_that_let_go_of_its_records_takes_the_next_one() {
+        let state = Machine::snapshot(&Session::default(), Millis(1)).body;
+        let body = || StoredBody::Present(state.bytes().cloned().unwrap_or_default());
+        let first = stored(Position::default(), body());
+        let mut replica = Replica::<Session>::rebuild(&first, 8).ok().unwrap();
+        replica.let_go();
+        assert!(!replica.holds_records());
+        // A snapshot that cannot be read is no beginning, but it is no obstacle either once the state is here.
+        let next = stored(replica.top, StoredBody::Erased);
+        assert_eq!(replica.take(&next.records[0]), Ok(()));
+        assert_eq!((replica.top.n, replica.holds_records()), (2, true));
+    }
 }

@@ -180,7 +180,6 @@ impl Stream {
     }
 
     // An `async fn` would keep room for two streams: the argument, and the variable it is moved into.
-    #[expect(clippy::manual_async_fn, reason = "see above")]
     fn run(self) -> impl Future<Output = ()> {
         let mut stream = self;
         async move {
