@@ -3,11 +3,14 @@
 //! Every client here talks to loopback only, from many loopback addresses, on an open-loop schedule. Memory and CPU of the
 //! server are read from `/proc` by this tool itself.
 
+mod callbacks;
 mod constant;
 mod http;
 mod measure;
 mod pace;
 mod proc;
+mod raw;
+mod receiver;
 mod report;
 mod scenario;
 mod server;
@@ -36,6 +39,10 @@ enum Scenario {
     Widgets(scenario::widgets::WidgetsArgs),
     /// N idle agents over WSS.
     Workspace(scenario::workspace::WorkspaceArgs),
+    /// Text messages from aggregators, as fast as they are kept.
+    Sms(scenario::sms::SmsArgs),
+    /// Notices to many endpoints, some of which are slow or dead.
+    Webhooks(scenario::webhooks::WebhooksArgs),
     /// A constant hyper response to compare with; used by other scenarios.
     #[command(hide = true)]
     Constant {
@@ -59,6 +66,14 @@ fn main() -> Result<()> {
                 let folder = args.report.clone();
                 publish(&folder, "workspace", &scenario::workspace::run(args).await?)
             }
+            Scenario::Sms(args) => {
+                let folder = args.report.clone();
+                publish(&folder, "sms", &scenario::sms::run(args).await?)
+            }
+            Scenario::Webhooks(args) => {
+                let folder = args.report.clone();
+                publish(&folder, "webhooks", &scenario::webhooks::run(args).await?)
+            }
             Scenario::Constant { addr } => constant::serve(addr).await,
         }
     })
@@ -72,7 +87,7 @@ fn publish(folder: &Path, name: &str, results: &Results) -> Result<()> {
     let page = report::write(folder, name, results)?;
     println!("{}", results.title);
     for (name, value) in &results.figures {
-        println!("  {name:<44} {value:>14.1}");
+        println!("  {name:<44} {:>14}", report::number(*value));
     }
     for (name, summary) in &results.latencies {
         println!(

@@ -122,7 +122,8 @@ fn plot(title: &str, unit: &str, series: Series<'_>) -> String {
     svg
 }
 
-fn number(value: f64) -> String {
+/// A figure with as many digits as it is worth.
+pub fn number(value: f64) -> String {
     match value.abs() {
         size if size >= 1_000.0 => format!("{value:.0}"),
         size if size >= 10.0 => format!("{value:.1}"),

@@ -1,7 +1,7 @@
 //! The server under load: one that is running already, or one started for the run and ended with it.
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -58,6 +58,9 @@ pub struct Server {
 struct Started {
     child: Child,
     folder: PathBuf,
+    binary: PathBuf,
+    settings: Vec<String>,
+    admin: SocketAddr,
 }
 
 impl Server {
@@ -108,14 +111,9 @@ impl Server {
             "limits.connections.per_neighbourhood=20000".to_owned(),
         ];
         settings.extend(args.set.iter().cloned());
-        let apply = |command: &mut Command| {
-            for setting in &settings {
-                command.arg("--set").arg(setting);
-            }
-        };
         if let Some(file) = &args.provision {
             let mut command = Command::new(&binary);
-            apply(&mut command);
+            apply(&mut command, &settings);
             let done = command
                 .arg("provision")
                 .arg(file)
@@ -125,13 +123,7 @@ impl Server {
                 bail!("the load tenant could not be provisioned");
             }
         }
-        let mut command = Command::new(&binary);
-        apply(&mut command);
-        let child = command
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()
-            .context("start the server")?;
+        let child = spawn(&binary, &settings, &log)?;
         let (addr, tls) = if args.plain {
             (plain, None)
         } else {
@@ -141,7 +133,13 @@ impl Server {
             pid: child.id(),
             target: Target { addr, tls },
             api_key: args.api_key.clone(),
-            started: Some(Started { child, folder }),
+            started: Some(Started {
+                child,
+                folder,
+                binary,
+                settings,
+                admin,
+            }),
         };
         server.ready(admin).await?;
         Ok(server)
@@ -171,6 +169,60 @@ impl Server {
         bail!("the server did not become ready; its log is beside its data");
     }
 
+    /// Where what it keeps lies, for a server that was started.
+    pub fn folder(&self) -> Option<&Path> {
+        self.started.as_ref().map(|started| started.folder.as_path())
+    }
+
+    /// `kill -9`, and a new process on the same data. `false`: it is somebody else's.
+    pub async fn crash(&mut self) -> Result<bool> {
+        if !self.kill()? {
+            return Ok(false);
+        }
+        let Some(started) = &mut self.started else {
+            return Ok(false);
+        };
+        let log = std::fs::File::create(started.folder.join("server-again.log"))?;
+        started.child = spawn(&started.binary, &started.settings, &log)?;
+        self.pid = started.child.id();
+        let admin = started.admin;
+        self.ready(admin).await?;
+        Ok(true)
+    }
+
+    /// `kill -9`. `false`: it is somebody else's.
+    pub fn kill(&mut self) -> Result<bool> {
+        let Some(started) = &mut self.started else {
+            return Ok(false);
+        };
+        started.child.kill()?;
+        started.child.wait()?;
+        Ok(true)
+    }
+
+    /// A counter of its metrics, summed over its series; 0 where it has none, or is somebody else's.
+    pub async fn counter(&self, name: &str) -> Result<f64> {
+        let Some(started) = &self.started else {
+            return Ok(0.0);
+        };
+        let target = Target {
+            addr: started.admin,
+            tls: None,
+        };
+        let mut connection = crate::http::Connection::open(&target, [127, 0, 0, 1].into()).await?;
+        let request = hyper::Request::get("/metrics")
+            .header("host", "localhost")
+            .body(Default::default())?;
+        let (_, page) = connection.send(request).await?;
+        let page = String::from_utf8_lossy(&page).into_owned();
+        let series = page.lines().filter_map(|line| {
+            let rest = line.strip_prefix(name)?;
+            rest.starts_with(['{', ' '])
+                .then(|| rest.rsplit(' ').next()?.parse::<f64>().ok())?
+        });
+        Ok(series.sum())
+    }
+
     /// Its process.
     pub fn pid(&self) -> u32 {
         self.pid
@@ -196,6 +248,22 @@ impl Drop for Server {
             let _ = std::fs::remove_dir_all(&started.folder);
         }
     }
+}
+
+fn apply(command: &mut Command, settings: &[String]) {
+    for setting in settings {
+        command.arg("--set").arg(setting);
+    }
+}
+
+fn spawn(binary: &Path, settings: &[String], log: &std::fs::File) -> Result<Child> {
+    let mut command = Command::new(binary);
+    apply(&mut command, settings);
+    command
+        .stdout(log.try_clone()?)
+        .stderr(log.try_clone()?)
+        .spawn()
+        .context("start the server")
 }
 
 /// Ports nobody listens on at the moment.

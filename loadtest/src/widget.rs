@@ -53,6 +53,11 @@ impl Widget {
         Ok(widget)
     }
 
+    /// The session it is.
+    pub fn session(&self) -> &str {
+        &self.session
+    }
+
     /// Asks whether there is something new.
     pub async fn poll(&mut self) -> Result<Polled> {
         let path = self.poll_path();

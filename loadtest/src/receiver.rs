@@ -1,0 +1,97 @@
+//! An endpoint that takes notices: at once, after a while, or, as long as it does not listen, not at all.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::{TcpListener, TcpSocket};
+
+/// What came, by the interaction it is about: when first.
+type Heard = Rc<RefCell<HashMap<String, Instant>>>;
+
+/// One endpoint on a port of its own.
+pub struct Receiver {
+    addr: SocketAddr,
+    delay: Duration,
+    heard: Heard,
+    /// Holds the port; whoever connects is refused until it listens.
+    bound: Option<TcpSocket>,
+}
+
+impl Receiver {
+    /// An endpoint that does not listen yet, and answers after `delay` once it does.
+    pub fn new(delay: Duration) -> Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+        Ok(Self {
+            addr: socket.local_addr()?,
+            delay,
+            heard: Rc::default(),
+            bound: Some(socket),
+        })
+    }
+
+    /// Begins to take what comes.
+    pub fn listen(&mut self) -> Result<()> {
+        let socket = self.bound.take().context("it listens already")?;
+        let listener = socket.listen(1_024)?;
+        tokio::task::spawn_local(serve(listener, self.delay, Rc::clone(&self.heard)));
+        Ok(())
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> String {
+        format!("http://{}/hook", self.addr)
+    }
+
+    /// When it first heard of an interaction.
+    pub fn heard(&self, interaction: &str) -> Option<Instant> {
+        self.heard.borrow().get(interaction).copied()
+    }
+}
+
+async fn serve(listener: TcpListener, delay: Duration, heard: Heard) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let heard = Rc::clone(&heard);
+        tokio::task::spawn_local(async move {
+            let take = service_fn(move |request| take(request, delay, Rc::clone(&heard)));
+            // Whoever calls decides when it ends.
+            let _ = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), take)
+                .await;
+        });
+    }
+}
+
+async fn take(
+    request: Request<Incoming>,
+    delay: Duration,
+    heard: Heard,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    if let Ok(body) = request.into_body().collect().await
+        && let Ok(notice) = serde_json::from_slice::<Value>(&body.to_bytes())
+        && let Some(id) = notice
+            .pointer("/data/entities/0/entity/id")
+            .and_then(Value::as_str)
+    {
+        heard
+            .borrow_mut()
+            .entry(id.to_owned())
+            .or_insert_with(Instant::now);
+    }
+    tokio::time::sleep(delay).await;
+    Ok(Response::new(Full::new(Bytes::from_static(
+        b"{\"status\":{\"code\":0}}",
+    ))))
+}

@@ -1,0 +1,250 @@
+//! `webhooks`: chats begin, and many endpoints are told. First all of them are well; then as many chats begin while others beside them
+//! are slow or dead. What the healthy ones notice of that is the figure; at the end the dead rise, and nothing may be missing anywhere.
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use bytes::Bytes;
+use clap::Args;
+use http_body_util::Full;
+use hyper::Request;
+use hyper::header::{CONTENT_TYPE, HOST};
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use crate::http::{Connection, loopback};
+use crate::measure::{Latencies, Results, Summary};
+use crate::pace::Pace;
+use crate::proc::Usage;
+use crate::receiver::Receiver;
+use crate::server::{Server, ServerArgs};
+use crate::widget::Widget;
+
+/// What a person may set.
+#[derive(Debug, Clone, Args)]
+pub struct WebhooksArgs {
+    /// Endpoints that answer at once.
+    #[arg(long, default_value_t = 50)]
+    pub healthy: usize,
+    /// Endpoints that answer late.
+    #[arg(long, default_value_t = 10)]
+    pub slow: usize,
+    /// How late, milliseconds.
+    #[arg(long, default_value_t = 3_000)]
+    pub late: u64,
+    /// Endpoints that refuse every connection until the end.
+    #[arg(long, default_value_t = 10)]
+    pub dead: usize,
+    /// Chats that begin a second.
+    #[arg(long, default_value_t = 5)]
+    pub rate: u32,
+    /// How long each of the two parts takes, seconds.
+    #[arg(long, default_value_t = 20)]
+    pub seconds: u32,
+    /// How long after that everything must have arrived, seconds.
+    #[arg(long, default_value_t = 240)]
+    pub settle: u64,
+    /// API key of an administrator; by default the development tenant's.
+    #[arg(long, default_value = "00000000-0000-4000-8000-000000000001")]
+    pub admin_key: String,
+    #[command(flatten)]
+    pub server: ServerArgs,
+    /// Where the report goes.
+    #[arg(long, default_value = "target/loadtest")]
+    pub report: PathBuf,
+}
+
+/// Connections that one address may open are limited by the server.
+const PER_ADDRESS: usize = 20;
+/// Every core knows what was provisioned this long ago.
+const KNOWN: Duration = Duration::from_secs(3);
+
+/// Chats that began: which, and when each was due.
+type Begun = Rc<RefCell<Vec<(String, Instant)>>>;
+
+/// Runs the story.
+pub async fn run(args: WebhooksArgs) -> Result<Results> {
+    let mut server = args.server.clone();
+    server.set.push("outbound.allow=127.0.0.0/8".to_owned());
+    let story = Story {
+        server: Server::of(&server).await?,
+        errors: Rc::default(),
+        args,
+    };
+    story.through().await
+}
+
+struct Story {
+    args: WebhooksArgs,
+    server: Server,
+    errors: Rc<RefCell<std::collections::BTreeMap<String, u64>>>,
+}
+
+impl Story {
+    async fn through(self) -> Result<Results> {
+        let args = &self.args;
+        let mut healthy = receivers(args.healthy, Duration::ZERO)?;
+        for receiver in &mut healthy {
+            receiver.listen()?;
+        }
+        self.provision("healthy", &healthy).await?;
+        let before = Usage::of(self.server.pid())?;
+        let alone = self.chats().await?;
+        self.arrive(&healthy, &alone).await;
+        let middle = Usage::of(self.server.pid())?;
+
+        let mut slow = receivers(args.slow, Duration::from_millis(args.late))?;
+        for receiver in &mut slow {
+            receiver.listen()?;
+        }
+        let mut dead = receivers(args.dead, Duration::ZERO)?;
+        self.provision("slow", &slow).await?;
+        self.provision("dead", &dead).await?;
+        let beside = self.chats().await?;
+        self.arrive(&healthy, &beside).await;
+        for receiver in &mut dead {
+            receiver.listen()?;
+        }
+        let rose = Instant::now();
+        let lost = self.arrive(&slow, &beside).await + self.arrive(&dead, &beside).await;
+        let late = rose.elapsed();
+
+        let (well, disturbed) = (latencies(&healthy, &alone), latencies(&healthy, &beside));
+        let told = |summary: &Summary| summary.count as f64;
+        let missing = (args.healthy * (alone.len() + beside.len())) as f64 - told(&well) - told(&disturbed);
+        let mut results = Results {
+            title: format!(
+                "webhooks: {} healthy, {} slow by {} ms, {} dead; {} chats a second",
+                args.healthy, args.slow, args.late, args.dead, args.rate
+            ),
+            ..Results::default()
+        };
+        let cpu = (middle.cpu - before.cpu).as_secs_f64().max(f64::EPSILON);
+        results.figures.extend([
+            ("chats".to_owned(), (alone.len() + beside.len()) as f64),
+            ("notices_to_healthy".to_owned(), told(&well) + told(&disturbed)),
+            (
+                "notices_per_cpu_second_chats_included".to_owned(),
+                told(&well) / cpu,
+            ),
+            (
+                "healthy_p99_ratio_with_bad_beside".to_owned(),
+                disturbed.p99_ms / well.p99_ms,
+            ),
+            (
+                "healthy_p50_ratio_with_bad_beside".to_owned(),
+                disturbed.p50_ms / well.p50_ms,
+            ),
+            ("missing_at_healthy".to_owned(), missing),
+            ("missing_at_slow_and_dead".to_owned(), lost as f64),
+            (
+                "seconds_until_the_dead_had_everything".to_owned(),
+                late.as_secs_f64(),
+            ),
+        ]);
+        results
+            .latencies
+            .insert("chat due to notice, all well".to_owned(), well);
+        results
+            .latencies
+            .insert("chat due to notice, bad ones beside".to_owned(), disturbed);
+        results.errors = self.errors.borrow().clone();
+        if missing > 0.0 || lost > 0 {
+            results
+                .errors
+                .insert("notices that did not arrive".to_owned(), missing as u64 + lost);
+        }
+        if alone.is_empty() || beside.is_empty() {
+            bail!("no chat began: {:?}", results.errors);
+        }
+        Ok(results)
+    }
+
+    async fn provision(&self, kind: &str, receivers: &[Receiver]) -> Result<()> {
+        let mut connection = Connection::open(&self.server.target(), loopback(0, PER_ADDRESS)).await?;
+        for (index, receiver) in receivers.iter().enumerate() {
+            let hook = json!({"data": {"name": format!("{kind}-{index}"), "url": receiver.url(), "events": ["STARTED"],
+                "secret": "load-secret", "retryTimeoutMs": 1_000, "retryAttempts": 1_000}});
+            let request = Request::post("/nexus/v3/webhooks")
+                .header(HOST, "localhost")
+                .header(CONTENT_TYPE, "application/json")
+                .header("x-api-key", &self.args.admin_key)
+                .body(Full::new(Bytes::from(hook.to_string())))?;
+            let (status, answer) = connection.send(request).await?;
+            if !status.is_success() {
+                bail!(
+                    "a webhook was refused with {status}: {}",
+                    String::from_utf8_lossy(&answer)
+                );
+            }
+        }
+        tokio::time::sleep(KNOWN).await;
+        Ok(())
+    }
+
+    /// Begins chats at the rate, whatever becomes of them.
+    async fn chats(&self) -> Result<Vec<(String, Instant)>> {
+        let begun = Begun::default();
+        let mut pace = Pace::new(Instant::now(), Duration::from_secs(1) / self.args.rate.max(1));
+        let mut chats = JoinSet::new();
+        for index in 0..self.args.rate * self.args.seconds {
+            let due = pace.next().await;
+            let (target, begun, errors) = (self.server.target(), Rc::clone(&begun), Rc::clone(&self.errors));
+            let (key, endpoint) = (
+                self.server.api_key().to_owned(),
+                self.args.server.endpoint().to_owned(),
+            );
+            chats.spawn_local(async move {
+                let opened = async {
+                    let source = loopback(usize::try_from(index)?, PER_ADDRESS);
+                    let connection = Connection::open(&target, source).await?;
+                    Widget::open(connection, &key, &endpoint, &format!("Load{index}")).await
+                };
+                match opened.await {
+                    Ok(widget) => begun.borrow_mut().push((widget.session().to_owned(), due)),
+                    Err(error) => *errors.borrow_mut().entry(format!("chat: {error}")).or_default() += 1,
+                }
+            });
+        }
+        while chats.join_next().await.is_some() {}
+        Ok(begun.take())
+    }
+
+    /// Waits until every receiver has heard of every chat; how many notices are missing when the time is over.
+    async fn arrive(&self, receivers: &[Receiver], chats: &[(String, Instant)]) -> u64 {
+        let end = Instant::now() + Duration::from_secs(self.args.settle);
+        loop {
+            let missing = receivers
+                .iter()
+                .map(|receiver| {
+                    chats
+                        .iter()
+                        .filter(|(id, _)| receiver.heard(id).is_none())
+                        .count() as u64
+                })
+                .sum();
+            if missing == 0 || Instant::now() > end {
+                return missing;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+fn receivers(count: usize, delay: Duration) -> Result<Vec<Receiver>> {
+    (0..count).map(|_| Receiver::new(delay)).collect()
+}
+
+/// From the moment a chat was due to each notice of it.
+fn latencies(receivers: &[Receiver], chats: &[(String, Instant)]) -> Summary {
+    let mut latencies = Latencies::default();
+    for (id, due) in chats {
+        for at in receivers.iter().filter_map(|receiver| receiver.heard(id)) {
+            latencies.record(at.duration_since(*due));
+        }
+    }
+    latencies.summary()
+}
