@@ -77,12 +77,17 @@ impl Front {
 
     /// The same for an answer that may be a refusal of credentials: `presented`.
     pub fn judged(&self, response: Response, presented: bool, peer: &Peer) -> Response {
+        self.judged_in(Dialect::Numeric, response, presented, peer)
+    }
+
+    /// The same where the refusal is told in another dialect.
+    pub fn judged_in(&self, dialect: Dialect, response: Response, presented: bool, peer: &Peer) -> Response {
         if !presented || response.status() != StatusCode::UNAUTHORIZED {
             return response;
         }
         match self.slowed(peer) {
             Ok(()) => response,
-            Err(fault) => answer::fault(Dialect::Numeric, &CallIds::default(), &fault),
+            Err(fault) => answer::fault(dialect, &CallIds::default(), &fault),
         }
     }
 

@@ -10,11 +10,12 @@ use hyper::{Method, StatusCode};
 use crate::ingress::aggregators::Aggregators;
 use crate::ingress::answer;
 use crate::ingress::messaging::Messaging;
+use crate::ingress::securemail::SecureMail;
 use crate::ingress::widgets::Widgets;
 use crate::ingress::workspace::{AgentPrincipal, Workspace};
 use crate::net::Peer;
 use crate::net::http::{Refusal, Request, Response, ResponseBody, Service};
-use crate::protocol::envelope::{Code, Fault};
+use crate::protocol::envelope::{Code, Dialect, Fault};
 use crate::provisioning::access::Principal;
 
 use super::dead_letters::DeadLetters;
@@ -35,6 +36,8 @@ pub struct Public {
     pub workspace: Workspace,
     /// Connection 1.
     pub messaging: Messaging,
+    /// Secure e-mail.
+    pub securemail: SecureMail,
     /// Connection 11, inwards.
     pub aggregators: Aggregators,
     /// What could not be delivered.
@@ -57,6 +60,10 @@ impl Public {
             route::Public::DeadLetters => {
                 let who = front.principal(request.headers());
                 front.judged(self.dead_letters.call(who, request).await, true, peer)
+            }
+            route::Public::SecureMail => {
+                let response = self.securemail.call(request).await;
+                front.judged_in(Dialect::Chat, response, true, peer)
             }
             route::Public::Aggregators => self.aggregators.call(request).await,
             route::Public::Widgets => self.widgets.handle(request, peer).await,

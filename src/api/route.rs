@@ -13,6 +13,8 @@ pub enum Public {
     Workspace,
     /// Connection 1.
     Messaging,
+    /// Secure e-mail.
+    SecureMail,
     /// Connection 11.
     Aggregators,
     /// Tenants, keys and what else an administrator writes.
@@ -46,6 +48,8 @@ impl Public {
             Self::Plugins
         } else if under("/ux") || path == "/" || path == "/openapi.yaml" || path == "/asyncapi.yaml" {
             Self::Page
+        } else if under("/nexus/v3/securemail") {
+            Self::SecureMail
         } else if under("/nexus/v3/aggregators") {
             Self::Aggregators
         } else if Messaging::serves(path) {
@@ -70,6 +74,7 @@ pub fn name(path: &str) -> &'static str {
         Public::Workspace => "/nexus/v3/agents/me",
         Public::Messaging if path.ends_with("/media") => "/nexus/v3/channels/{id}/media",
         Public::Messaging => "/nexus/v3/channels/{id}/messages",
+        Public::SecureMail => mail_name(path),
         Public::Aggregators => "/nexus/v3/aggregators/{provider}/{id}",
         Public::DeadLetters => "/nexus/v3/dead-letters",
         Public::Provisioning => "/nexus/v3/{kind}",
@@ -78,6 +83,17 @@ pub fn name(path: &str) -> &'static str {
         Public::Plugins => "/admin/ux",
         Public::Page => "/ux",
         Public::Nothing => "other",
+    }
+}
+
+fn mail_name(path: &str) -> &'static str {
+    let mut segments = path.split('/').skip(4);
+    match (segments.next().unwrap_or(""), segments.next()) {
+        ("", _) => "/nexus/v3/securemail",
+        ("attachments", _) => "/nexus/v3/securemail/attachments",
+        (_, None) => "/nexus/v3/securemail/{id}",
+        (_, Some("attachments")) => "/nexus/v3/securemail/{id}/attachments/{number}",
+        _ => "/nexus/v3/securemail/other",
     }
 }
 
@@ -111,6 +127,7 @@ mod tests {
             Public::of("/nexus/v3/aggregators/twilio/c-1/inbound"),
             Public::Aggregators
         );
+        assert_eq!(Public::of("/nexus/v3/securemail"), Public::SecureMail);
         assert_eq!(Public::of("/nexus/v3/apikeys/7"), Public::Provisioning);
         assert_eq!(Public::of("/ux/widget/"), Public::Page);
         assert_eq!(Public::of("/admin/ux/sr"), Public::Plugins);
@@ -120,6 +137,8 @@ mod tests {
     #[test]
     fn the_names_in_metrics_are_bounded_whatever_is_asked_for() {
         assert_eq!(name("/nexus/v3/chat/sessions"), "/nexus/v3/chat/sessions");
+        assert_eq!(name("/nexus/v3/securemail"), "/nexus/v3/securemail");
+        assert_eq!(name("/nexus/v3/securemail/7.1"), "/nexus/v3/securemail/{id}");
         assert_eq!(
             name("/chat/v3/sessions/0191-abc/messages"),
             "/nexus/v3/chat/sessions/{id}/messages"

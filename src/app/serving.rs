@@ -21,6 +21,7 @@ use crate::ingress::campaign::{Campaigning, CampaigningParts};
 use crate::ingress::channel::Intake;
 use crate::ingress::designer::Designer;
 use crate::ingress::messaging::{Messaging, MessagingSettings};
+use crate::ingress::securemail::{SecureMail, SecureMailSettings};
 use crate::ingress::tenant::{TenantOptions, TenantService};
 use crate::ingress::widgets::{WidgetOptions, Widgets};
 use crate::ingress::workspace::{Workspace, WorkspaceParts};
@@ -264,6 +265,21 @@ fn services(
         provisioning: provisioning.clone(),
     };
     let intake = Intake::new(shards.clone(), Rc::clone(&campaigns), Rc::clone(&media));
+    let securemail = SecureMail::new(
+        Rc::clone(&intake),
+        shards.clone(),
+        Rc::clone(&media),
+        parts.snapshots.clone(),
+        SecureMailSettings {
+            body: config.limits.json.body.len(),
+            upload: config.media.max_file.0,
+            idempotency_key: config.limits.http.idempotency_key,
+            per_key: rates.api_key.into(),
+            remembered: rates.remembered,
+            durability,
+        },
+        Uuid::new_v4().as_u64_pair().0,
+    );
     let messaging = Messaging::new(
         Rc::clone(&intake),
         media,
@@ -297,6 +313,7 @@ fn services(
         widgets,
         workspace,
         messaging,
+        securemail,
         aggregators,
         dead_letters: DeadLetters::new(shards.clone()),
         provisioning,

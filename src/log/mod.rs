@@ -14,6 +14,7 @@ mod effects;
 pub mod embedded;
 mod error;
 pub mod local;
+mod mailbox;
 mod matching;
 pub mod media;
 pub mod memory;
@@ -27,6 +28,7 @@ pub use append::{
 };
 pub use effects::{EffectId, Leased};
 pub use error::LogError;
+pub use mailbox::{MailPage, Mailbox};
 pub use matching::{MatchAnswer, Pair, QueueRank, admits, best_pair};
 pub use outbound::{DeadEffect, Outbound, Referred};
 pub use store::{

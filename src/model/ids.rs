@@ -193,6 +193,16 @@ impl LogId {
         Self::derived(b"feed", 0x10, tenant, consumer.as_bytes())
     }
 
+    /// The mailbox of a customer's address in a channel of secure e-mail: a feed of what lies in it.
+    #[must_use]
+    pub fn mailbox(tenant: TenantId, channel: &str, address: &str) -> Self {
+        let mut name = Vec::with_capacity(8 + channel.len() + address.len());
+        name.extend_from_slice(&(channel.len() as u64).to_be_bytes());
+        name.extend_from_slice(channel.as_bytes());
+        name.extend_from_slice(address.as_bytes());
+        Self::derived(b"mailbox", 0x20, tenant, &name)
+    }
+
     fn derived(domain: &[u8], mark: u8, tenant: TenantId, name: &[u8]) -> Self {
         let digest = Digest::of(&[domain, tenant.0.as_bytes(), name]);
         let mut bytes = [0; 16];
@@ -279,6 +289,10 @@ mod tests {
         assert_eq!((session.kind(), session.spread()), (LogKind::Session, spread));
         assert_eq!(LogId::desk(TENANT, &agent).kind(), LogKind::Desk);
         assert_eq!(LogId::feed(TENANT, "cxc").kind(), LogKind::Feed);
+        assert_eq!(
+            LogId::mailbox(TENANT, "m", "ann@mail.example").kind(),
+            LogKind::Feed
+        );
         assert_eq!(session.to_string().parse(), Ok(session));
     }
 

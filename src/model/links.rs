@@ -66,6 +66,8 @@ pub enum Notice {
         /// Number of the message.
         of: u64,
     },
+    /// The customer's own message, which this append begins with, came in; it is entered in the mailbox they read by.
+    Arrived,
     /// The interaction was created and waits in a queue.
     Started,
     /// The interaction is over.

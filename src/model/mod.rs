@@ -12,6 +12,7 @@ mod feed_event;
 mod ids;
 mod kinds;
 mod links;
+mod mail_event;
 mod participant;
 mod position;
 mod record;
@@ -30,6 +31,7 @@ pub use ids::{
 };
 pub use kinds::Kinds;
 pub use links::{Links, Notice, Target};
+pub use mail_event::{MailAuthor, MailEvent};
 pub use participant::{LeaveReason, Role, Visibility};
 pub use position::{ChainHash, Digest, Position};
 pub use record::{Body, Record};

@@ -25,6 +25,8 @@ pub struct Terms {
     pub idle_close_text: String,
     /// Said when the session ends otherwise.
     pub closing_text: String,
+    /// How long its log is kept after its last record where that is longer than usual.
+    pub keep_ms: u64,
     /// Who outside is told of it.
     pub links: Links,
 }
@@ -40,6 +42,7 @@ impl Default for Terms {
             idle_text: String::new(),
             idle_close_text: String::new(),
             closing_text: String::new(),
+            keep_ms: 0,
             links: Links::default(),
         }
     }

@@ -20,6 +20,7 @@ pub mod gws;
 pub mod hub_signature;
 pub mod plugin_session;
 pub mod sealed;
+pub mod securemail;
 pub mod ucs;
 pub mod webhook;
 pub mod widget;

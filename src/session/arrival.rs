@@ -34,6 +34,8 @@ pub struct Arrival {
     pub announced: Vec<Map<String, Value>>,
     /// What the words say of the customer's consent.
     pub consent: Option<bool>,
+    /// Whether the customer reads by a mailbox of ours, where it is entered.
+    pub entered: bool,
 }
 
 impl Arrival {
@@ -95,7 +97,7 @@ impl Arrival {
 }
 
 impl Arrival {
-    /// What follows outside: the announced files are fetched, and the session hears.
+    /// What follows outside: the announced files are fetched, the mailbox has it, and the session hears.
     #[must_use]
     pub fn effects(&self, tenant: TenantId, channel: &str) -> Vec<Effect> {
         let files = self.stored.len() + self.announced.len();
@@ -106,7 +108,12 @@ impl Arrival {
             target: Target::Channel(channel.to_owned()),
             notice: Notice::Fetch { after },
         });
-        fetch.chain([Effect::Heard]).collect()
+        let entered = self.entered.then(|| Effect::Deliver {
+            tenant,
+            target: Target::Channel(channel.to_owned()),
+            notice: Notice::Arrived,
+        });
+        fetch.chain(entered).chain([Effect::Heard]).collect()
     }
 }
 

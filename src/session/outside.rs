@@ -25,6 +25,8 @@ pub struct Outside {
     pub address: Option<String>,
     /// The interaction subtype of contract section 12, where the messenger has one.
     pub subtype: Option<String>,
+    /// Which of the address's conversations this is, where it has several.
+    pub conversation: Option<String>,
     /// The subject of the newest mail.
     pub subject: Option<String>,
     /// Message ids of the thread, oldest first.
@@ -65,6 +67,7 @@ impl Outside {
             SessionEvent::Opened { .. } => {
                 let profile = object(record.body.as_str());
                 self.address = text(&profile, "address");
+                self.conversation = text(&profile, "conversation");
                 self.subject = text(&profile, "subject");
                 self.subtype = text(&profile, "subtype");
             }

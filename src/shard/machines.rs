@@ -51,23 +51,27 @@ impl Machine for Session {
         };
         let decision = Self::decide(self, input, circumstances)?;
         let opening = match input {
-            SessionInput::Open(open) => Some((open.tenant, open.asynchronous)),
+            SessionInput::Open(open) => Some((open.tenant, open.asynchronous, open.terms.keep_ms)),
             _ => None,
         };
-        let known = opening.or_else(|| self.about().map(|about| (about.tenant, about.asynchronous)));
+        let known = opening.or_else(|| {
+            let about = self.about()?;
+            Some((about.tenant, about.asynchronous, about.terms.keep_ms))
+        });
         let mut indexes = Vec::new();
-        if let Some((tenant, _)) = known {
+        if let Some((tenant, ..)) = known {
             indexes.extend(decision.marks.opens.then_some(Index::Open(tenant)));
             indexes.extend(decision.marks.closes.then_some(Index::Shut(tenant)));
         }
         let expire_ms = if decision.marks.closes || self.closed_at().is_some() {
             CLOSED_MS
-        } else if known.is_some_and(|(_, asynchronous)| asynchronous) {
+        } else if known.is_some_and(|(_, asynchronous, _)| asynchronous) {
             ASYNCHRONOUS_MS
         } else {
             LIVE_MS
         };
-        Ok(step(decision, indexes, expire_ms, &context.liveness))
+        let keep_ms = known.map_or(0, |(.., keep_ms)| keep_ms);
+        Ok(step(decision, indexes, expire_ms.max(keep_ms), &context.liveness))
     }
 
     fn apply(&mut self, n: u64, record: &Record<SessionEvent>) {

@@ -28,6 +28,7 @@ mod privacy;
 mod process;
 mod provisioning;
 mod redis_faults;
+mod securemail;
 mod support;
 mod widgets;
 mod workspace;

@@ -8,6 +8,7 @@ use futures_util::future::LocalBoxFuture;
 use crate::egress::dispatcher::{Calls, Connection};
 use crate::log::media::SharedMedia;
 use crate::model::{Notice, Target};
+use crate::protocol::securemail;
 use crate::provisioning::objects::{Channel, Stored};
 use crate::provisioning::{ObjectId, Snapshots};
 use crate::shard::{Delivery, Shards, Verdict};
@@ -48,10 +49,21 @@ impl Channels {
         let Some(channel) = self.channel(id, delivery) else {
             return Verdict::Dead("the channel is gone or switched off".to_owned());
         };
+        if channel.value.provider == securemail::PROVIDER {
+            return match delivery.notice {
+                Notice::Said { n } => self.enter(shards, delivery, &channel, n).await,
+                Notice::Arrived => self.enter(shards, delivery, &channel, delivery.id.n).await,
+                _ => Verdict::Done,
+            };
+        }
         match delivery.notice {
             Notice::Said { n } => self.say(shards, delivery, &channel, n).await,
             Notice::Fetch { after } => self.fetch(shards, delivery, delivery.id.n + after).await,
-            Notice::Started | Notice::Finished | Notice::Turn { .. } | Notice::Status { .. } => Verdict::Done,
+            Notice::Arrived
+            | Notice::Started
+            | Notice::Finished
+            | Notice::Turn { .. }
+            | Notice::Status { .. } => Verdict::Done,
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod connection;
 mod fetch;
+mod mailbox;
 mod render;
 mod send;
 mod transmit;

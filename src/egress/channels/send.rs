@@ -101,7 +101,7 @@ impl Channels {
     }
 
     /// Records how far a message got.
-    async fn note(
+    pub(super) async fn note(
         &self,
         shards: &Shards,
         delivery: &Delivery,

@@ -8,6 +8,7 @@ use crate::log::LogError;
 use crate::model::{BatchHead, Body, FeedEvent, TenantId};
 use crate::protocol::campaign::{Batch, BatchRequest};
 use crate::protocol::envelope::{Code, Fault};
+use crate::protocol::securemail;
 use crate::provisioning::Snapshot;
 use crate::provisioning::objects::{Channel, Stored};
 use crate::shard::Campaigns;
@@ -132,7 +133,9 @@ fn sender(
     let mut fitting = snapshot.all::<Channel>(tenant).filter(|channel| {
         let channel = &channel.value;
         let named = asked.from.as_deref().is_none_or(|from| channel.address == from);
-        channel.enabled && channel.media == asked.media && named
+        // Nobody is written to in a mailbox they have to look into.
+        let leaves = channel.provider != securemail::PROVIDER;
+        channel.enabled && channel.media == asked.media && named && leaves
     });
     match (fitting.next(), fitting.next()) {
         (Some(channel), None) => Ok(Arc::clone(channel)),

@@ -13,6 +13,7 @@ use crate::log::LogError;
 use crate::model::{Media, TenantId};
 use crate::net::websocket::{Event, Message, Socket, encode_text};
 use crate::protocol::campaign::{BadFrame, ServiceStatus, ack_of, record_status};
+use crate::protocol::securemail;
 use crate::provisioning::Snapshots;
 use crate::provisioning::access::{Bearer, Principal};
 use crate::provisioning::objects::{ApiKey, Channel};
@@ -191,7 +192,8 @@ impl Stream {
             ..ServiceStatus::default()
         };
         for channel in snapshot.all::<Channel>(self.consumer.tenant) {
-            let open = self.up && channel.value.enabled;
+            let leaves = channel.value.provider != securemail::PROVIDER;
+            let open = self.up && channel.value.enabled && leaves;
             match channel.value.media {
                 Media::Sms => status.sms |= open,
                 Media::Email => status.email |= open,

@@ -17,7 +17,7 @@ use crate::session::{Arrival, FILES_MAX, File, Rejection};
 use crate::shard::{Admission, Campaigns, ShardError, Shards};
 use crate::telemetry::names;
 
-use super::opening::{opening, peer_key};
+use super::opening::{is_secure, opening, peer_key};
 
 /// Characters of one message; the rest is cut with a mark.
 const TEXT_MAX: usize = 16_000;
@@ -36,6 +36,8 @@ pub enum Taken {
     Message {
         /// Which session.
         session: LogId,
+        /// Number of its first record there.
+        first: u64,
         /// The message's id across channels; the same for every repeat.
         message: MessageId,
     },
@@ -108,7 +110,8 @@ impl Intake {
         }
         let thread = self.thread_of(snapshot, channel, &message).await?;
         let elsewhere = thread.is_some();
-        let peer = thread.unwrap_or_else(|| peer_key(channel, &message.from));
+        let peer =
+            thread.unwrap_or_else(|| peer_key(channel, &message.from, message.conversation.as_deref()));
         let opening = opening(snapshot, channel, &peer, &message, now).ok_or(Refusal::LeadsNowhere)?;
         let id = MessageId(Uuid::new_v4());
         let key = Key {
@@ -159,6 +162,7 @@ impl Intake {
             .and_then(|answer| Uuid::from_slice(answer).ok());
         Ok(Taken::Message {
             session: admitted.log,
+            first: admitted.first,
             message: told.map_or(id, MessageId),
         })
     }
@@ -187,6 +191,7 @@ impl Intake {
             stored: Vec::new(),
             announced: Vec::new(),
             consent,
+            entered: is_secure(channel),
         };
         let mut kept = Vec::new();
         for attachment in message.attachments.into_iter().take(FILES_MAX) {

@@ -6,6 +6,7 @@ use uuid::{Builder, Uuid};
 use crate::log::PeerKey;
 use crate::model::{Digest, Media, Millis, ParticipantId, TransportId};
 use crate::protocol::channel::{Inbound, peer_name};
+use crate::protocol::securemail;
 use crate::provisioning::Snapshot;
 use crate::provisioning::objects::{Channel, Endpoint, Stored};
 use crate::routing;
@@ -16,9 +17,15 @@ const SILENCE_MS: u64 = 30 * 60_000;
 /// Characters of a name.
 const NAME: usize = 100;
 
-/// Tenant, channel and address, joined unambiguously.
-pub(super) fn peer_key(channel: &Stored<Channel>, address: &str) -> PeerKey {
-    PeerKey(peer_name(channel.tenant, &channel.id.to_string(), address))
+/// Tenant, channel, address and conversation, joined unambiguously.
+pub(super) fn peer_key(channel: &Stored<Channel>, address: &str, conversation: Option<&str>) -> PeerKey {
+    let mut key = peer_name(channel.tenant, &channel.id.to_string(), address).to_vec();
+    if let Some(conversation) = conversation {
+        // No address has a zero byte in it.
+        key.push(0);
+        key.extend_from_slice(conversation.as_bytes());
+    }
+    PeerKey(key.into())
 }
 
 /// A peer is the same participant in every session of theirs: a message can be admitted before it is known into which.
@@ -68,6 +75,12 @@ pub(super) fn opening(
     let language = endpoint.language.clone();
     let said =
         |occasion: &str| snapshot.text(tenant, &format!("{occasion}-{media}"), language.as_deref(), &[]);
+    // Whoever answers a secure mail may take days over it, and the customer may read the answer in a month.
+    let (idle_alert_ms, keep_ms) = if is_secure(channel) {
+        (0, snapshot.transcripts_ms(tenant))
+    } else {
+        (SILENCE_MS, 0)
+    };
     let nickname: String = message
         .nickname
         .as_deref()
@@ -91,13 +104,19 @@ pub(super) fn opening(
         // Each line costs a message: without a template of this medium nothing is said.
         welcome: said(if open { "welcome" } else { "closed-hours" }),
         terms: Terms {
-            idle_alert_ms: SILENCE_MS,
+            idle_alert_ms,
             idle_close_ms: 0,
+            keep_ms,
             closing_text: said("closing").unwrap_or_default(),
             links: routing::links(snapshot, tenant, endpoint, media, Some(channel.id.to_string())),
             ..Terms::default()
         },
     })
+}
+
+/// Whether the other side of a channel is a mailbox of ours.
+pub(super) fn is_secure(channel: &Stored<Channel>) -> bool {
+    channel.value.provider == securemail::PROVIDER
 }
 
 fn profile(channel: &Stored<Channel>, message: &Inbound) -> Map<String, Value> {
@@ -118,6 +137,7 @@ fn profile(channel: &Stored<Channel>, message: &Inbound) -> Map<String, Value> {
     });
     let members = [
         ("address", Some(Value::from(message.from.clone()))),
+        ("conversation", message.conversation.clone().map(Value::from)),
         ("subject", message.subject.clone().map(Value::from)),
         ("subtype", subtype.map(Value::from)),
         ("userData", Some(Value::Object(data))),

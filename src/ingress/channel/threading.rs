@@ -28,7 +28,8 @@ impl Intake {
         channel: &Stored<Channel>,
         message: &Inbound,
     ) -> Result<Option<PeerKey>, Refusal> {
-        if channel.value.media != Media::Email {
+        // Secure mail says by itself where it belongs, and to nobody else's.
+        if channel.value.media != Media::Email || message.conversation.is_some() {
             return Ok(None);
         }
         for id in ancestors(&message.thread).into_iter().take(LOOKED_FOR) {
@@ -86,7 +87,7 @@ impl Intake {
 }
 
 fn elsewhere(channel: &Stored<Channel>, message: &Inbound, address: &str) -> Option<PeerKey> {
-    (message.from != address).then(|| peer_key(channel, address))
+    (message.from != address).then(|| peer_key(channel, address, None))
 }
 
 /// The session whose token the subject bears.

@@ -146,7 +146,7 @@ impl Messaging {
                 .take(snapshot, channel, callback, now)
                 .await
                 .map_err(refused)?;
-            if let Taken::Message { session, message } = taken {
+            if let Taken::Message { session, message, .. } = taken {
                 told = accepted(&message.to_string(), &session.to_string());
             }
         }

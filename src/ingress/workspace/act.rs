@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use crate::ingress::files;
 use crate::model::{
     ChannelState, LogId, Media, MessageKind, Millis, ParticipantId, SupervisionMode, Visibility,
 };
@@ -19,7 +20,7 @@ use crate::shard::{SessionView, ShardError, Typing};
 
 use super::principal::AgentPrincipal;
 use super::service::Shared;
-use super::{files, picture, questions};
+use super::{picture, questions};
 
 /// Carries a command out and says what the reply's `data` is.
 pub(super) async fn carry_out(

@@ -13,7 +13,6 @@ mod connection;
 mod counts;
 mod cursor;
 mod driver;
-mod files;
 mod frames;
 mod origin;
 mod picture;

@@ -28,8 +28,8 @@ use crate::shard::Shards;
 use super::admission::Admission;
 use super::counts::Counts;
 use super::principal::AgentPrincipal;
-use super::{act, driver, files, origin, questions};
-use crate::ingress::answer;
+use super::{act, driver, origin, questions};
+use crate::ingress::{answer, files};
 use crate::telemetry::{CoreTally, TenantLabels};
 
 /// The sub-protocol of the stream.

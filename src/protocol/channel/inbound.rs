@@ -37,6 +37,8 @@ pub struct Inbound {
     pub attachments: Vec<Attachment>,
     /// Where a mail belongs.
     pub thread: Thread,
+    /// Which of several conversations of this address, where a channel has more than one; each has a session of its own.
+    pub conversation: Option<String>,
     /// `WhatsApp`, `FacebookPrivate` and so on, as the interaction subtype of contract section 12.
     pub subtype: Option<String>,
     /// What else is attached to the session.

@@ -37,6 +37,17 @@ pub enum ApiKeyUse {
     Service,
 }
 
+impl ApiKeyUse {
+    /// The area that a key of this kind may not be given.
+    const fn foreign(self) -> Option<&'static str> {
+        match self {
+            Self::Chat => Some("securemail"),
+            Self::SecureMail => Some("chat"),
+            Self::Service => None,
+        }
+    }
+}
+
 impl Default for ApiKey {
     fn default() -> Self {
         ApiKey {
@@ -62,6 +73,18 @@ impl Object for ApiKey {
             problems.missing("permissions");
         }
         problems.at_most("permissions", self.permissions.len(), 64);
+        if let Some(area) = self.usage.foreign() {
+            let strays = self
+                .permissions
+                .iter()
+                .any(|permission| permission.area() == area);
+            if strays {
+                problems.bad(
+                    "permissions",
+                    "a key is for chats or for secure mail, not for both",
+                );
+            }
+        }
     }
 
     fn shelf(shelves: &Shelves) -> &Shelf<Self> {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Kind, Object, Problems};
 use crate::model::Media;
+use crate::protocol::securemail::{PROVIDER, SECUREBOX, is_securebox};
 use crate::provisioning::snapshot::{Shelf, Shelves};
 
 /// An address of a medium and how it is connected. `secret` signs and verifies its webhooks; `credentials` are
@@ -15,7 +16,7 @@ pub struct Channel {
     pub name: String,
     /// The medium it carries.
     pub media: Media,
-    /// `third-party` (the Third-Party Messaging API), or the aggregator's name.
+    /// `third-party` (the Third-Party Messaging API), `securemail` (a box of secure e-mail), or the aggregator's name.
     pub provider: String,
     /// Our number or mailbox.
     pub address: String,
@@ -69,6 +70,15 @@ impl Object for Channel {
         problems.bounded("address", &self.address, 320);
         if let Some(url) = &self.webhook_url {
             problems.url("webhookUrl", url);
+        }
+        if self.provider == PROVIDER {
+            if self.media != Media::Email {
+                problems.bad("media", "secure mail is of the medium email");
+            }
+            let name = self.config.get(SECUREBOX);
+            if name.is_some_and(|name| !name.as_str().is_some_and(is_securebox)) {
+                problems.bad("config.securebox", "3 to 16 letters and digits");
+            }
         }
         problems.within("retryTimeoutMs", self.retry_timeout_ms.into(), 100, 86_400_000);
         problems.within("retryAttempts", self.retry_attempts.into(), 1, 100);

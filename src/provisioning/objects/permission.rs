@@ -33,6 +33,11 @@ pub struct Permission {
 pub struct PermissionError;
 
 impl Permission {
+    /// What it is about.
+    pub fn area(&self) -> &str {
+        &self.area
+    }
+
     /// Whether holding `self` allows `action` in `area`.
     pub fn allows(&self, area: &str, action: &str) -> bool {
         self.area == area && (self.action == "*" || self.action == action)

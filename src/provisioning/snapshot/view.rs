@@ -12,8 +12,8 @@ use super::keyring::{KeyRing, SigningPurpose};
 use super::shelf::Shelves;
 use crate::model::{AgentId, Media, Millis, TenantId};
 use crate::provisioning::objects::{
-    Agent, BlockedCustomer, Channel, Endpoint, Kind, MessageTemplate, Object, OpeningHours, Queue, Stored,
-    Tenant,
+    Agent, BlockedCustomer, Channel, Endpoint, Kind, MessageTemplate, Object, OpeningHours, Queue, Retention,
+    Stored, Tenant,
 };
 use crate::provisioning::row::ObjectId;
 use crate::provisioning::secret::{SecretDigest, Vault, check_api_key, check_static_token};
@@ -155,6 +155,15 @@ impl Snapshot {
             .get(&tenant)
             .into_iter()
             .flat_map(|entry| T::shelf(&entry.shelves).iter())
+    }
+
+    /// How long the tenant keeps transcripts, in milliseconds.
+    pub fn transcripts_ms(&self, tenant: TenantId) -> u64 {
+        let days = match self.named::<Retention>(tenant, "default") {
+            Some(retention) => retention.value.transcript_days,
+            None => Retention::default().transcript_days,
+        };
+        u64::from(days) * 24 * 3_600_000
     }
 
     /// Whether the tenant's opening hours of this name are open. No name, or one that is not there, is open: a chat must

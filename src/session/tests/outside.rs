@@ -240,6 +240,22 @@ fn a_bot_that_hands_over_leaves_and_the_session_waits_for_an_agent() {
 }
 
 #[test]
+fn a_mail_whose_writer_reads_by_a_mailbox_is_entered_there() {
+    let arrival = Arrival {
+        text: Bytes::from_static(b"look"),
+        entered: true,
+        ..Arrival::default()
+    };
+    let tenant = TenantId(Uuid::nil());
+    let entered = Effect::Deliver {
+        tenant,
+        target: Target::Channel("box".to_owned()),
+        notice: Notice::Arrived,
+    };
+    assert_eq!(arrival.effects(tenant, "box"), [entered, Effect::Heard]);
+}
+
+#[test]
 fn a_file_that_was_announced_comes_in_once() {
     let mut stage = Stage::open(by_sms());
     let announced = json!({"source": "https://files.example.com/1"});

@@ -145,7 +145,7 @@ pub(super) fn found_other(node: &mut Nexus) {
         (
             "apikeys",
             json!({"name": "admin", "type": "service", "key": OTHER_ADMIN,
-            "permissions": ["nexus:admin:*", "nexus:channels:*", "nexus:routing:*"]}),
+            "permissions": ["nexus:admin:*", "nexus:channels:*", "nexus:routing:*", "nexus:securemail:*"]}),
         ),
         (
             "apikeys",

@@ -52,6 +52,21 @@ fn the_messaging_guide_works_as_it_stands() {
 }
 
 #[test]
+fn the_secure_mail_guide_works_as_it_stands() {
+    let whole = Whole::start(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    run(&examples("securemail.md")[0], &whole, folder.path());
+    let read = |name: &str| -> serde_json::Value {
+        let text = std::fs::read_to_string(folder.path().join(name)).unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    let (sent, list, mail) = (read("sent.json"), read("list.json"), read("mail.json"));
+    assert_eq!(list["data"]["messages"][0]["id"], sent["data"]["id"], "{list}");
+    assert_eq!(mail["data"]["text"], "Is this right?");
+    assert_eq!(mail["data"]["attachments"][0]["name"], "statement.txt");
+}
+
+#[test]
 fn the_webhook_guide_works_as_it_stands() {
     let whole = Whole::start(&[]);
     let folder = tempfile::tempdir().unwrap();

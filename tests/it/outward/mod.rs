@@ -7,3 +7,5 @@ mod guides;
 mod history;
 mod messaging;
 mod webhooks;
+
+pub(crate) use webhooks::event;

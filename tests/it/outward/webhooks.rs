@@ -39,7 +39,7 @@ fn base64_of(text: &str) -> Value {
     serde_json::from_slice(&bytes).unwrap()
 }
 
-pub(super) fn event(seen: &crate::support::receiver::Seen) -> Value {
+pub(crate) fn event(seen: &crate::support::receiver::Seen) -> Value {
     seen.json()["data"]["entities"][0].clone()
 }
 

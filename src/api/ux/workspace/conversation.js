@@ -74,6 +74,7 @@ export class Conversation {
       el('h1', {}, customer(interaction)),
       el('span.faint', {}, `${interaction.mediatype} · ${interaction.supervision ?? interaction.state}`),
       ...[
+        subject(interaction) && el('strong', { id: 'subject' }, subject(interaction)),
         button('accept', 'Accept', say('accept'), '.primary'),
         button('reject', 'Reject', say('reject')),
         ...Object.keys(TARGETS).map((cmd) => button(cmd, label(cmd), () => this.#target(cmd))),
@@ -90,8 +91,9 @@ export class Conversation {
   }
 
   #message(session, message) {
-    const { type, text, from, visibility, timestamp, file, erased, index } = message;
+    const { type, text, from, visibility, timestamp, file, erased, index, delivery } = message;
     const mine = from && from.participantId === session.interaction.participantId;
+    if (delivery) return el('li.msg.event', {}, `${delivery.status}${delivery.detail ? `: ${delivery.detail}` : ''} · ${clock(timestamp)}`);
     const event = { ParticipantJoined: 'joined', ParticipantLeft: 'left' }[type];
     if (event) return el('li.msg.event', {}, `${from?.nickname ?? 'Somebody'} ${event} · ${clock(timestamp)}`);
     const whisper = visibility !== 'All';
@@ -272,6 +274,12 @@ export class Conversation {
   #quietly(cmd) {
     this.#client.command(cmd, { session: this.#id }).catch(() => {});
   }
+}
+
+/** What a mail is about; nothing for other media. */
+export function subject(interaction) {
+  const found = interaction.mediatype === 'email' && interaction.userData.find(({ key }) => key === 'Subject');
+  return found ? String(found.value) : '';
 }
 
 export function customer(interaction) {

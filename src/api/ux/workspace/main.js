@@ -1,7 +1,7 @@
 // The agent desktop: signing in, availability, the list of interactions and offers. The rest is in the modules imported here.
 
 import { AgentClient } from './client.js';
-import { Conversation, customer } from './conversation.js';
+import { Conversation, customer, subject } from './conversation.js';
 import { $, announce, ask, el, field, toast } from './dom.js';
 import { Model } from './model.js';
 import { Panel } from './panel.js';
@@ -121,6 +121,7 @@ function offer(session) {
   const left = Math.max(0, session.deadline - Date.now());
   return el('div.offer', { id: `offer-${id}` },
     el('strong', {}, `${customer(interaction)} · ${interaction.mediatype}`),
+    subject(interaction) && el('span', {}, subject(interaction)),
     el('span.faint', {}, [interaction.offer?.kind, interaction.queue].filter(Boolean).join(' · ')),
     el('progress', { max: 30, value: left / 1000, ariaLabel: 'Time left' }),
     el('div.row', {},
@@ -136,7 +137,7 @@ function item(session) {
   const button = el('button.item', { type: 'button', onclick: () => model.select(id) },
     el('span', {}, customer(interaction)),
     unread ? el('span.badge', {}, String(unread), el('span.quiet', {}, ' unread')) : el('span.faint', {}, over ? interaction.state : ''),
-    el('span.last', {}, session.typing.size ? 'typing …' : last?.text ?? ''));
+    el('span.last', {}, session.typing.size ? 'typing …' : subject(interaction) || last?.text || ''));
   button.setAttribute('aria-current', String(id === model.selected));
   if (!over) return button;
   const close = el('button', {

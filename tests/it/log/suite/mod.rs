@@ -13,6 +13,7 @@ pub(crate) mod expiry;
 pub(crate) mod given;
 pub(crate) mod keys;
 pub(crate) mod liveness;
+pub(crate) mod mailbox;
 pub(crate) mod matching;
 pub(crate) mod outbound;
 pub(crate) mod pages;
@@ -77,6 +78,9 @@ macro_rules! conformance {
             appends::bodies_come_back_as_given,
             bounds::too_much_is_refused_and_nothing_is_written,
             bounds::the_largest_append_is_taken,
+            mailbox::a_mail_that_is_entered_twice_lies_there_once,
+            mailbox::first_mails_entered_at_once_all_lie_there,
+            mailbox::a_mailbox_forgets_what_is_too_old,
             keys::a_repeat_gets_the_first_answer,
             keys::a_repeat_is_recognised_before_anything_else,
             keys::the_same_key_with_another_body_is_refused,

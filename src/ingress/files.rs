@@ -1,4 +1,4 @@
-//! Files of agents: taken in over HTTPS before they are sent, and given out again.
+//! Files of agents and portals: taken in over HTTPS before they are sent, and given out again.
 
 use std::convert::Infallible;
 
@@ -24,23 +24,33 @@ const HEAD: usize = 64;
 /// What was stored.
 #[derive(Debug, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Stored {
-    media_id: MediaId,
-    name: String,
-    mime: &'static str,
-    length: u64,
+pub struct Stored {
+    /// Its id.
+    pub media_id: MediaId,
+    /// A name that is safe anywhere.
+    pub name: String,
+    /// The type found in the bytes.
+    pub mime: &'static str,
+    /// Bytes.
+    pub length: u64,
 }
 
 /// A stored file as its first bytes tell it.
 #[derive(Debug)]
-pub(super) struct Known {
-    pub(super) name: String,
-    pub(super) kind: FileKind,
-    pub(super) length: u64,
+pub struct Known {
+    /// A name that is safe anywhere.
+    pub name: String,
+    /// The type found in the bytes.
+    pub kind: FileKind,
+    /// Bytes.
+    pub length: u64,
 }
 
 /// Takes the part `file` of an upload of at most `limit` bytes.
-pub(super) async fn take(
+///
+/// # Errors
+/// 400, 408, 413, 415, 503; nothing is kept then.
+pub async fn take(
     media: &SharedMedia,
     tenant: TenantId,
     headers: &HeaderMap,
@@ -98,7 +108,10 @@ async fn store(media: &SharedMedia, tenant: TenantId, mut upload: Upload<'_>) ->
 }
 
 /// Looks at a stored file that is to be sent under a name.
-pub(super) async fn look(
+///
+/// # Errors
+/// 404, 415, 503.
+pub async fn look(
     media: &SharedMedia,
     tenant: TenantId,
     id: MediaId,
@@ -124,7 +137,10 @@ pub(super) async fn look(
 }
 
 /// Gives out a file of a session. Only pictures may be shown inside a page; nothing of it may run.
-pub(super) async fn give(
+///
+/// # Errors
+/// 404, 503.
+pub async fn give(
     media: &SharedMedia,
     tenant: TenantId,
     id: MediaId,
