@@ -8,13 +8,21 @@ use crate::provisioning::objects::MessageTemplate;
 use crate::session::{Phase, SessionInput};
 use crate::shard::Shards;
 
+/// Sessions looked at before others get their turn.
+const AT_ONCE: usize = 32;
+
 /// Tells the waiting sessions of this core their position, as long as the core runs. The session says no to what is not news.
 pub async fn tell_positions(shards: Shards, snapshots: Snapshots, every: Duration) {
     let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        for session in shards.sessions_where(|session| matches!(session.phase(), Phase::Waiting { .. })) {
+        let waiting = shards.sessions_where(|session| matches!(session.phase(), Phase::Waiting { .. }));
+        for (index, session) in waiting.into_iter().enumerate() {
+            if index % AT_ONCE == 0 {
+                // A long queue is no reason to let everybody else wait.
+                tokio::task::yield_now().await;
+            }
             if let Some(told) = position(&shards, &snapshots, session).await {
                 // A rejection means that it is no news; a store that is away is asked again next time.
                 let _ = shards.session(session, told).await;
@@ -24,9 +32,9 @@ pub async fn tell_positions(shards: Shards, snapshots: Snapshots, every: Duratio
 }
 
 async fn position(shards: &Shards, snapshots: &Snapshots, session: LogId) -> Option<SessionInput> {
-    let view = shards.session_view(session).await.ok()?;
-    let about = view.state.about()?;
-    let Phase::Waiting { place, .. } = view.state.phase() else {
+    let state = shards.owned_session(session)?;
+    let about = state.about()?;
+    let Phase::Waiting { place, .. } = state.phase() else {
         return None;
     };
     let rank = shards
@@ -34,11 +42,7 @@ async fn position(shards: &Shards, snapshots: &Snapshots, session: LogId) -> Opt
         .queue_rank(about.tenant, place.queue.clone(), session)
         .await
         .ok()??;
-    if view
-        .state
-        .told_position()
-        .is_some_and(|told| told <= rank.position)
-    {
+    if state.told_position().is_some_and(|told| told <= rank.position) {
         return None;
     }
     let snapshot = snapshots.load();

@@ -264,6 +264,14 @@ impl Shards {
         held.map(|slot| slot.log).collect()
     }
 
+    /// The newest state of a session that lives on this core and is in memory. Nobody is kept informed of it.
+    #[must_use]
+    pub fn owned_session(&self, log: LogId) -> Option<Arc<Session>> {
+        let slot = self.core.sessions.get(log)?;
+        let inner = slot.inner.borrow();
+        inner.replica.as_ref().map(|replica| Arc::clone(&replica.state))
+    }
+
     /// A reader of several logs.
     #[must_use]
     pub fn follower(&self) -> Follower {

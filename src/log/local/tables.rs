@@ -27,6 +27,8 @@ pub(crate) struct MatchTables {
 struct Tables {
     waiting: HashMap<LogId, WaitingSession>,
     order: BTreeSet<Turn>,
+    /// The same by queue, so that a rank is a search: sessions come at the end and leave near the front.
+    queues: HashMap<String, VecDeque<Turn>>,
     ready: HashMap<LogId, ReadyDesk>,
     departed: HashMap<LogId, (u64, Millis)>,
     departures: VecDeque<(Millis, LogId)>,
@@ -81,7 +83,7 @@ impl Tables {
             MatchOp::Wait(session) => {
                 self.remove_waiting(log);
                 self.departed.remove(&log);
-                self.order.insert(turn(&session));
+                self.line_up(&session);
                 self.waiting.insert(log, session);
             }
             MatchOp::Unwait { assigned, .. } => {
@@ -116,8 +118,26 @@ impl Tables {
 
     fn remove_waiting(&mut self, session: LogId) -> Option<WaitingSession> {
         let was = self.waiting.remove(&session)?;
-        self.order.remove(&turn(&was));
+        let turn = turn(&was);
+        self.order.remove(&turn);
+        if let Some(queue) = self.queues.get_mut(&was.queue) {
+            if let Ok(place) = queue.binary_search(&turn) {
+                queue.remove(place);
+            }
+            if queue.is_empty() {
+                self.queues.remove(&was.queue);
+            }
+        }
         Some(was)
+    }
+
+    fn line_up(&mut self, session: &WaitingSession) {
+        let turn = turn(session);
+        self.order.insert(turn);
+        let queue = self.queues.entry(session.queue.clone()).or_default();
+        if let Err(place) = queue.binary_search(&turn) {
+            queue.insert(place, turn);
+        }
     }
 
     fn depart(&mut self, log: LogId, n: u64, now: Millis) {
@@ -181,11 +201,7 @@ impl Tables {
             .get(&session)
             .filter(|session| session.queue == queue)
             .map(turn)?;
-        let ahead = self
-            .order
-            .range(..own)
-            .filter(|(_, _, id)| self.waiting.get(id).is_some_and(|other| other.queue == queue))
-            .count();
+        let ahead = self.queues.get(queue)?.binary_search(&own).ok()?;
         Some(QueueRank {
             position: u64::try_from(ahead).map_or(u64::MAX, |ahead| ahead.saturating_add(1)),
             mean_interval_ms: self.mean_interval(queue, now),
