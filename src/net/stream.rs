@@ -49,6 +49,16 @@ impl Stream {
         }
     }
 
+    /// Ready when the peer has sent something, or has gone. Sometimes ready for nothing; never pending where something can be read,
+    /// as long as the last read found nothing.
+    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(tcp) => tcp.poll_read_ready(cx),
+            Self::Tls(tls) => tls.stream.get_ref().0.poll_read_ready(cx),
+            Self::Sealed(sealed) => sealed.poll_readable(cx),
+        }
+    }
+
     /// One read into `buffer`. `Ok(0)` is the end of the stream.
     pub(crate) fn poll_read_into(
         &mut self,

@@ -96,6 +96,8 @@ metrics! {
     READY "nexus_ready" Kind::Gauge, [], "1 while the node takes traffic.";
     DRAIN "nexus_drain_phase" Kind::Gauge, [], "0 running, 1 not-ready, 2 closing, 3 flushing, 4 released, 5 stopped.";
     CONNECTIONS "nexus_connections" Kind::Gauge, [], "Open connections on the public and internal listeners.";
+    CONNECTIONS_RESTING "nexus_connections_resting" Kind::Gauge, [],
+        "HTTP/1 connections between two requests that hold no buffers meanwhile.";
     TURNED_AWAY "nexus_connections_refused_total" Kind::Counter, ["reason"], "Connections turned away before a request.";
     LIMITED "nexus_limited_total" Kind::Counter, ["limit"], "Requests answered 429, by the limit they met.";
     QUEUE_FULL "nexus_queue_full_total" Kind::Counter, ["queue"], "What found one of our queues full.";

@@ -1,11 +1,15 @@
 //! The life of the process as an operator sees it: exit codes, signals, health, metrics.
 
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, ServerName};
 use serde_json::{Value, json};
 
-use crate::support::part::{Signal, eventually};
+use crate::support::part::{Signal, eventually, free_port};
 use crate::support::process::{Nexus, get, nexus, request};
 
 /// Waits until the node takes traffic; gives its admin address.
@@ -100,6 +104,76 @@ fn metrics_are_shown_under_the_names_others_query() {
     ] {
         assert!(page.contains(&format!("\n{name}")), "{name} is not in\n{page}");
     }
+}
+
+/// One request on an open connection, and its whole answer.
+fn exchange(connection: &mut (impl Read + Write), path: &str) -> String {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    connection.write_all(request.as_bytes()).unwrap();
+    let (mut answer, mut byte) = (Vec::new(), [0]);
+    while !answer.ends_with(b"\r\n\r\n") {
+        connection.read_exact(&mut byte).unwrap();
+        answer.push(byte[0]);
+    }
+    let head = String::from_utf8(answer).unwrap().to_ascii_lowercase();
+    let length = head.split("content-length: ").nth(1).unwrap();
+    let length = length.lines().next().unwrap().parse().unwrap();
+    let mut body = vec![0; length];
+    connection.read_exact(&mut body).unwrap();
+    head + std::str::from_utf8(&body).unwrap()
+}
+
+#[test]
+fn a_connection_rests_between_two_requests_and_is_answered_as_before() {
+    let data = tempfile::tempdir().unwrap();
+    let public = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let mut node = Nexus::start(&[
+        &format!("store.data_dir={}", data.path().display()),
+        &format!("listen.public.address={public}"),
+    ]);
+    let admin = ready(&mut node);
+    let resting = |count: u32| {
+        eventually("connections to rest", Duration::from_secs(20), || {
+            get(admin, "/metrics")
+                .1
+                .contains(&format!("\nnexus_connections_resting {count}\n"))
+        });
+    };
+
+    let mut plain = TcpStream::connect(node.plain()).unwrap();
+    let mut roots = rustls::RootCertStore::empty();
+    let certificate = data.path().join("development-certificate.pem");
+    for certificate in CertificateDer::pem_file_iter(certificate).unwrap() {
+        roots.add(certificate.unwrap()).unwrap();
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from("localhost").unwrap();
+    let session = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
+    let mut secure = rustls::StreamOwned::new(session, TcpStream::connect(public).unwrap());
+
+    for round in 0..3 {
+        for page in ["/ux/widget/", "/nexus/v3/chat/nothing"] {
+            let (first, second) = (exchange(&mut plain, page), exchange(&mut secure, page));
+            let expected = if page.starts_with("/ux") { "200" } else { "404" };
+            assert!(
+                first.starts_with(&format!("http/1.1 {expected}")),
+                "{round}: {first}"
+            );
+            assert!(
+                second.starts_with(&format!("http/1.1 {expected}")),
+                "{round}: {second}"
+            );
+        }
+        resting(2);
+    }
+    drop(plain);
+    drop(secure);
+    resting(0);
 }
 
 #[test]

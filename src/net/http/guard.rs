@@ -11,6 +11,7 @@ use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::AsyncWrite;
 use tokio::time::{Instant, Sleep};
@@ -23,6 +24,9 @@ use super::writing::WritePace;
 use crate::net::scratch::Scratch;
 use crate::net::stream::Stream;
 
+/// How long after a request hyper is kept for the next one. A browser's requests follow one another faster; polls do not.
+const REST_AFTER: Duration = Duration::from_millis(100);
+
 const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
 const STAND_IN_HEAD: &[u8] = b"HEAD / HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
 
@@ -31,6 +35,12 @@ const STAND_IN_HEAD: &[u8] = b"HEAD / HTTP/1.1\r\nhost: refused\r\nconnection: c
 pub(crate) struct Connection {
     passed_heads: Cell<u64>,
     calls: Cell<u64>,
+    /// Calls whose answers hyper has not taken whole.
+    under_way: Cell<u32>,
+    /// Whether the kernel has everything hyper has written.
+    flushed: Cell<bool>,
+    /// Whether nothing was heard for [`REST_AFTER`] since the last request.
+    quiet: Cell<bool>,
     refusal: RefCell<Option<Refused>>,
     broken: Cell<bool>,
     upgrade: RefCell<Option<OnUpgrade>>,
@@ -52,6 +62,16 @@ impl Connection {
         (call, refused.map(|refused| (refused.refusal, refused.target)))
     }
 
+    /// Whether hyper holds nothing that anybody waits for, and has held nothing for a while.
+    pub(crate) fn may_rest(&self) -> bool {
+        self.quiet.get()
+            && self.under_way.get() == 0
+            && self.flushed.get()
+            && !self.broken.get()
+            && self.refusal.borrow().is_none()
+            && self.upgrade.borrow().is_none()
+    }
+
     /// Whether the coding of the body was broken.
     pub(crate) fn is_broken(&self) -> bool {
         self.broken.get()
@@ -71,6 +91,22 @@ impl std::fmt::Debug for Connection {
         f.debug_struct("Connection")
             .field("calls", &self.calls)
             .finish_non_exhaustive()
+    }
+}
+
+/// An answer that is being made or written.
+pub(crate) struct UnderWay(Rc<Connection>);
+
+impl UnderWay {
+    pub(crate) fn on(connection: &Rc<Connection>) -> Self {
+        connection.under_way.set(connection.under_way.get() + 1);
+        Self(Rc::clone(connection))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.under_way.set(self.0.under_way.get().saturating_sub(1));
     }
 }
 
@@ -100,12 +136,22 @@ struct Clocks {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Waiting {
-    /// For the first byte of the first request, or of the next one; set when the wait begins.
-    Idle { armed: bool },
+    /// For the first byte of the next request; the clock is set when hyper asks for it.
+    Next,
+    /// The same, for less than [`REST_AFTER`].
+    Quiet,
+    /// For the first byte of a request, until the connection is given up.
+    Idle,
     /// For the rest of a head.
     Head,
     /// For a body, whose pace is kept by its reader.
     Body,
+}
+
+impl Clocks {
+    fn set(&mut self, after: Duration) {
+        self.timer.as_mut().reset(Instant::now() + after);
+    }
 }
 
 impl Guard {
@@ -125,7 +171,7 @@ impl Guard {
             ended: false,
             reading: Clocks {
                 timer,
-                at: Waiting::Idle { armed: true },
+                at: Waiting::Idle,
             },
             writing: WritePace::new(limits.write),
             stream,
@@ -139,6 +185,26 @@ impl Guard {
     pub(crate) fn may_hold_back_bytes(&self) -> bool {
         let between_requests = self.framing.in_head() && self.held.is_empty() && self.staged.is_empty();
         !self.ended && !between_requests
+    }
+
+    /// Nothing is asked and nothing answered: the connection takes as little memory as it can do with. `already`: sound bytes
+    /// that nobody has looked at yet.
+    ///
+    /// # Errors
+    /// When its keys cannot be taken over; the connection is lost.
+    pub(crate) fn rest(mut self, already: &[u8]) -> io::Result<Self> {
+        self.staged.extend_from_slice(already);
+        self.stream = self.stream.slim()?;
+        self.writing = WritePace::new(self.limits.write);
+        Ok(self)
+    }
+
+    /// Ready when the peer says something, with `true`, or has been silent for too long.
+    pub(crate) fn poll_stirring(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        if !self.staged.is_empty() || self.stream.poll_readable(cx).is_ready() {
+            return Poll::Ready(true);
+        }
+        self.reading.timer.as_mut().poll(cx).map(|()| false)
     }
 
     /// The connection itself.
@@ -199,6 +265,7 @@ impl Guard {
 
     /// Judges fresh bytes. What may pass goes to `to` as far as it fits; returns how much went there.
     fn judge(&mut self, fresh: &[u8], to: &mut hyper::rt::ReadBufCursor<'_>) -> usize {
+        self.connection.quiet.set(false);
         let mut held = std::mem::take(&mut self.held);
         let bytes = if held.is_empty() {
             fresh
@@ -241,7 +308,7 @@ impl Guard {
                 self.wait_for_head();
                 self.held = rest.to_vec();
             }
-            None if self.framing.in_head() => self.reading.at = Waiting::Idle { armed: false },
+            None if self.framing.in_head() => self.reading.at = Waiting::Next,
             None => self.reading.at = Waiting::Body,
         }
         here
@@ -268,10 +335,7 @@ impl Guard {
         let first = self.connection.passed_heads.get() == 0;
         // The very first head is timed from the connection on; that clock is running.
         if self.reading.at != Waiting::Head && !first {
-            self.reading
-                .timer
-                .as_mut()
-                .reset(Instant::now() + self.limits.header);
+            self.reading.set(self.limits.header);
         }
         self.reading.at = Waiting::Head;
     }
@@ -280,16 +344,19 @@ impl Guard {
     fn poll_clocks(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match self.reading.at {
             Waiting::Body => return Poll::Pending,
-            Waiting::Idle { armed: false } => {
-                self.reading
-                    .timer
-                    .as_mut()
-                    .reset(Instant::now() + self.limits.idle);
-                self.reading.at = Waiting::Idle { armed: true };
+            Waiting::Next => {
+                self.reading.set(REST_AFTER.min(self.limits.idle));
+                self.reading.at = Waiting::Quiet;
             }
-            Waiting::Idle { armed: true } | Waiting::Head => {}
+            Waiting::Quiet | Waiting::Idle | Waiting::Head => {}
         }
         std::task::ready!(self.reading.timer.as_mut().poll(cx));
+        if self.reading.at == Waiting::Quiet {
+            self.connection.quiet.set(true);
+            self.reading.set(self.limits.idle.saturating_sub(REST_AFTER));
+            self.reading.at = Waiting::Idle;
+            std::task::ready!(self.reading.timer.as_mut().poll(cx));
+        }
         if self.reading.at == Waiting::Head {
             let held = std::mem::take(&mut self.held);
             self.refuse(Refusal::Timeout, &held);
@@ -340,7 +407,12 @@ impl hyper::rt::Write for Guard {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let guard = self.get_mut();
-        guard.writing.poll_flush(&mut guard.stream, cx)
+        let flushed = guard.writing.poll_flush(&mut guard.stream, cx);
+        guard
+            .connection
+            .flushed
+            .set(matches!(flushed, Poll::Ready(Ok(()))));
+        flushed
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -357,6 +429,7 @@ impl hyper::rt::Write for Guard {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let guard = self.get_mut();
+        guard.connection.flushed.set(false);
         guard.writing.poll_write(&mut guard.stream, cx, slices)
     }
 }

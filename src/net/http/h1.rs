@@ -3,6 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::task::Poll;
 
 use hyper::StatusCode;
 use hyper::body::Incoming;
@@ -10,16 +11,17 @@ use hyper::server::conn::http1;
 use hyper_util::rt::TokioTimer;
 
 use super::body::Body;
-use super::guard::{Connection, Guard};
+use super::guard::{Connection, Guard, UnderWay};
 use super::limits::HttpLimits;
 use super::linger;
-use super::response::{Response, Upgraded};
+use super::response::{Answering, Response, Upgraded};
 use super::service::{Service, closing, refused, without_forbidden_body};
 use crate::net::address::Peer;
 use crate::net::listener::Admission;
 use crate::net::scratch::Scratch;
 use crate::net::stream::Stream;
 use crate::runtime::drain::{DrainToken, Phase};
+use crate::telemetry::names;
 
 /// Serves `stream` until it is closed by either side, leaves HTTP, or the drain closes it.
 pub(crate) async fn serve(
@@ -32,18 +34,77 @@ pub(crate) async fn serve(
     mut drain: DrainToken,
 ) {
     let connection = Rc::new(Connection::default());
-    let guard = Guard::new(
+    let mut guard = Guard::new(
         stream,
         scratch.clone(),
         Rc::clone(&limits),
         Rc::clone(&connection),
     );
-    let calls = Calls {
+    let mut calls = Calls {
         service,
         limits: Rc::clone(&limits),
         peer,
         connection: Rc::clone(&connection),
     };
+    let mut closing = pin!(drain.reached(Phase::Closing));
+    loop {
+        // Boxed: between two requests there is no room kept for what serves them.
+        let (ended, parts) = Box::pin(work(guard, calls, &limits, &connection, closing.as_mut())).await;
+        let peer_may_send = parts.io.may_hold_back_bytes() || !parts.read_buf.is_empty();
+        match ended {
+            Ended::Rests => {
+                (guard, calls) = match parts.io.rest(&parts.read_buf) {
+                    Ok(guard) => (guard, parts.service),
+                    Err(error) => return tracing::debug!(%error, "resting connection lost"),
+                };
+                if rest(&mut guard, closing.as_mut()).await {
+                    continue;
+                }
+                return linger::close(guard.into_stream(), &scratch, false, limits.linger).await;
+            }
+            Ended::Cut(error) => {
+                tracing::debug!(%error, "http connection ended early");
+                if !connection.is_broken() {
+                    return;
+                }
+            }
+            Ended::Done => {}
+        }
+        let stream = parts.io.into_stream();
+        let Some(then) = connection.take_upgrade() else {
+            return linger::close(stream, &scratch, peer_may_send, limits.linger).await;
+        };
+        return match stream.slim() {
+            Ok(stream) => then(Upgraded {
+                stream,
+                already_read: parts.read_buf,
+                peer,
+                scratch,
+                permits: admission,
+            }),
+            Err(error) => tracing::debug!(%error, "upgraded connection lost"),
+        };
+    }
+}
+
+/// Why hyper is done with a connection, for now or for good.
+enum Ended {
+    /// The last answer is out and nothing was asked for a while.
+    Rests,
+    /// HTTP is over.
+    Done,
+    /// It broke off.
+    Cut(hyper::Error),
+}
+
+/// Serves requests until there are none for a while, or no more.
+async fn work(
+    guard: Guard,
+    calls: Calls,
+    limits: &HttpLimits,
+    connection: &Connection,
+    mut closing: Pin<&mut impl Future<Output = ()>>,
+) -> (Ended, http1::Parts<Guard, Calls>) {
     let mut http = http1::Builder::new()
         .timer(TokioTimer::new())
         // Heads are timed by the guard, which can still answer; this only backs it up.
@@ -54,42 +115,46 @@ pub(crate) async fn serve(
         .max_headers(limits.head.fields + 1)
         .max_buf_size((limits.head.bytes + 1024).max(64 * 1024))
         .serve_connection(guard, calls);
-
     let mut leaving = false;
-    let ended = {
-        let mut closing = pin!(drain.reached(Phase::Closing));
-        poll_fn(|cx| {
-            if !leaving && closing.as_mut().poll(cx).is_ready() {
-                leaving = true;
-                Pin::new(&mut http).graceful_shutdown();
-            }
-            http.poll_without_shutdown(cx)
-        })
-        .await
-    };
-    let parts = http.into_parts();
-    let peer_may_send = parts.io.may_hold_back_bytes() || !parts.read_buf.is_empty();
-    let stream = parts.io.into_stream();
-    if let Err(error) = ended {
-        tracing::debug!(%error, "http connection ended early");
-        if !connection.is_broken() {
-            return;
+    let ended = poll_fn(|cx| {
+        if !leaving && closing.as_mut().poll(cx).is_ready() {
+            leaving = true;
+            Pin::new(&mut http).graceful_shutdown();
         }
+        match http.poll_without_shutdown(cx) {
+            Poll::Ready(Ok(())) => Poll::Ready(Ended::Done),
+            Poll::Ready(Err(error)) => Poll::Ready(Ended::Cut(error)),
+            Poll::Pending if !leaving && connection.may_rest() => Poll::Ready(Ended::Rests),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await;
+    (ended, http.into_parts())
+}
+
+/// Waits for the next request. `false`: the connection is to be closed.
+async fn rest(guard: &mut Guard, mut closing: Pin<&mut impl Future<Output = ()>>) -> bool {
+    let _counted = Resting::begin();
+    poll_fn(|cx| match guard.poll_stirring(cx) {
+        Poll::Ready(stirs) => Poll::Ready(stirs),
+        Poll::Pending => closing.as_mut().poll(cx).map(|()| false),
+    })
+    .await
+}
+
+/// Counts a connection that rests.
+struct Resting;
+
+impl Resting {
+    fn begin() -> Self {
+        metrics::gauge!(names::CONNECTIONS_RESTING).increment(1.0);
+        Self
     }
-    match connection.take_upgrade() {
-        Some(then) => match stream.slim() {
-            Ok(stream) => {
-                then(Upgraded {
-                    stream,
-                    already_read: parts.read_buf,
-                    peer,
-                    scratch,
-                    permits: admission,
-                });
-            }
-            Err(error) => tracing::debug!(%error, "upgraded connection lost"),
-        },
-        None => linger::close(stream, &scratch, peer_may_send, limits.linger).await,
+}
+
+impl Drop for Resting {
+    fn drop(&mut self) {
+        metrics::gauge!(names::CONNECTIONS_RESTING).decrement(1.0);
     }
 }
 
@@ -102,18 +167,20 @@ struct Calls {
 }
 
 impl hyper::service::Service<hyper::Request<Incoming>> for Calls {
-    type Response = Response;
+    type Response = hyper::Response<Answering>;
     type Error = std::convert::Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, Self::Error>>>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>>>>;
 
     fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
         let (call, refusal) = self.connection.next_call();
+        let under_way = UnderWay::on(&self.connection);
+        let answering = |response: Response| response.map(|body| Answering::new(body, under_way));
         let service = Rc::clone(&self.service);
         if let Some((refusal, target)) = refusal {
             let method = request.method().clone();
             return Box::pin(async move {
                 let response = closing(refused(service.as_ref(), refusal, target.as_deref()));
-                Ok(without_forbidden_body(&method, response))
+                Ok(answering(without_forbidden_body(&method, response)))
             });
         }
         let last = call + 1 >= u64::from(self.limits.max_requests);
@@ -130,12 +197,12 @@ impl hyper::service::Service<hyper::Request<Incoming>> for Calls {
                 && let Some(then) = upgrade
             {
                 connection.set_upgrade(then);
-                return Ok(response);
+                return Ok(answering(response));
             }
             if last || wanted_upgrade || connection.is_broken() {
                 response = closing(response);
             }
-            Ok(response)
+            Ok(answering(response))
         })
     }
 }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures_util::stream::{LocalBoxStream, Stream as ByteStream, StreamExt};
 use hyper::body::{Body, Frame, SizeHint};
 
+use super::guard::UnderWay;
 use crate::net::address::Peer;
 use crate::net::scratch::Scratch;
 use crate::net::stream::Stream;
@@ -160,5 +161,40 @@ impl Body for ResponseBody {
 
     fn size_hint(&self) -> SizeHint {
         self.len().map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}
+
+/// A body with the mark that it is being written; hyper drops it when it has taken all of it.
+pub(crate) struct Answering {
+    body: ResponseBody,
+    _under_way: UnderWay,
+}
+
+impl Answering {
+    pub(crate) fn new(body: ResponseBody, under_way: UnderWay) -> Self {
+        Self {
+            body,
+            _under_way: under_way,
+        }
+    }
+}
+
+impl Body for Answering {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }

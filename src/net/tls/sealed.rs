@@ -44,6 +44,14 @@ impl Sealed {
         }
     }
 
+    /// Ready when there is something to read.
+    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.closed || !self.spilled.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        self.tcp.poll_read_ready(cx)
+    }
+
     /// One read into `buffer`, plaintext. `Ok(0)` is the end.
     pub(crate) fn poll_read_into(
         &mut self,
