@@ -35,7 +35,7 @@ impl Stream {
     }
 
     /// The same connection with as little memory as it can do with, for one that has left HTTP and will be
-    /// silent most of the time. To be called before the peer has anything to say.
+    /// silent most of the time; or as it is, where that cannot be.
     ///
     /// # Errors
     /// When its keys cannot be taken over; the connection is lost.
@@ -54,7 +54,7 @@ impl Stream {
     pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Plain(tcp) => tcp.poll_read_ready(cx),
-            Self::Tls(tls) => tls.stream.get_ref().0.poll_read_ready(cx),
+            Self::Tls(tls) => tls.stream.get_ref().0.poll_readable(cx),
             Self::Sealed(sealed) => sealed.poll_readable(cx),
         }
     }

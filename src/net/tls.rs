@@ -6,6 +6,7 @@ mod record;
 mod sealed;
 mod secrets;
 mod tickets;
+mod whole;
 
 use std::io::{self, Read as _};
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub use development::development_certificate;
 pub use sealed::Sealed;
 use secrets::{TrafficSecrets, can_take_over, take_over};
 pub use tickets::{TicketKey, TicketKeys};
+use whole::Whole;
 
 /// Most plaintext that may have come before the record layer is taken over.
 const MOST_EARLY: u64 = 64 * 1024;
@@ -35,23 +37,23 @@ pub struct Tls {
 /// A connection as rustls drives it, with what it takes to take its record layer over.
 #[derive(Debug)]
 pub struct Encrypted {
-    pub(crate) stream: TlsStream<TcpStream>,
+    pub(crate) stream: TlsStream<Whole>,
     secrets: Arc<TrafficSecrets>,
 }
 
 impl Encrypted {
     /// The same connection on our own record layer, which needs a fraction of the memory; or as it is, where
-    /// that cannot be: TLS 1.2, or bytes still on their way out. To be called when the peer has nothing to
-    /// say before it has heard from us: a record of which rustls holds only a part would be lost.
+    /// that cannot be: TLS 1.2, bytes still on their way out, or a record of which rustls holds only a part.
     ///
     /// # Errors
     /// When the keys cannot be taken over; the connection is lost.
     pub(crate) fn into_sealed(self) -> io::Result<Result<Sealed, Self>> {
         let Self { stream, secrets } = self;
-        if !can_take_over(stream.get_ref().1) {
+        let (below, session) = stream.get_ref();
+        if !below.is_whole() || !can_take_over(session) {
             return Ok(Err(Self { stream, secrets }));
         }
-        let (tcp, mut session) = stream.into_inner();
+        let (below, mut session) = stream.into_inner();
         let mut early = Vec::new();
         match session.reader().take(MOST_EARLY).read_to_end(&mut early) {
             Ok(_) => {}
@@ -60,7 +62,7 @@ impl Encrypted {
         }
         let lost = || io::Error::new(io::ErrorKind::InvalidData, "keys cannot be taken over");
         let channel = take_over(session, &secrets).ok_or_else(lost)?;
-        Ok(Ok(Sealed::new(tcp, channel, early)))
+        Ok(Ok(Sealed::new(below.into_tcp(), channel, early)))
     }
 }
 
@@ -107,7 +109,9 @@ impl Tls {
         let secrets = Arc::new(TrafficSecrets::default());
         let mut config = ServerConfig::clone(&self.config);
         config.key_log = Arc::clone(&secrets) as Arc<dyn KeyLog>;
-        let stream = TlsAcceptor::from(Arc::new(config)).accept(stream).await?;
+        let stream = TlsAcceptor::from(Arc::new(config))
+            .accept(Whole::new(stream))
+            .await?;
         Ok(Encrypted { stream, secrets })
     }
 }

@@ -152,9 +152,13 @@ fn a_connection_rests_between_two_requests_and_is_answered_as_before() {
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let name = ServerName::try_from("localhost").unwrap();
-    let session = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
-    let mut secure = rustls::StreamOwned::new(session, TcpStream::connect(public).unwrap());
+    let config = Arc::new(config);
+    let connect = || {
+        let name = ServerName::try_from("localhost").unwrap();
+        let session = rustls::ClientConnection::new(Arc::clone(&config), name).unwrap();
+        rustls::StreamOwned::new(session, TcpStream::connect(public).unwrap())
+    };
+    let mut secure = connect();
 
     for round in 0..3 {
         for page in ["/ux/widget/", "/nexus/v3/chat/nothing"] {
@@ -174,6 +178,23 @@ fn a_connection_rests_between_two_requests_and_is_answered_as_before() {
     drop(plain);
     drop(secure);
     resting(0);
+
+    // A request whose record comes in two pieces with a rest in between is read whole.
+    let mut slow = connect();
+    let _ = exchange(&mut slow, "/ux/widget/");
+    let request = b"GET /nexus/v3/chat/nothing HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    slow.conn.writer().write_all(request).unwrap();
+    let mut record = Vec::new();
+    while slow.conn.wants_write() {
+        slow.conn.write_tls(&mut record).unwrap();
+    }
+    let (first, rest) = record.split_at(record.len() / 2);
+    slow.sock.write_all(first).unwrap();
+    resting(1);
+    slow.sock.write_all(rest).unwrap();
+    let mut status = [0; 12];
+    slow.read_exact(&mut status).unwrap();
+    assert_eq!(&status, b"HTTP/1.1 404");
 }
 
 #[test]
