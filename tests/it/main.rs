@@ -17,6 +17,7 @@ mod internal_tls;
 mod journey;
 mod log;
 mod matrix;
+mod mixed;
 mod net_client;
 mod net_http;
 mod net_server;

@@ -2,4 +2,4 @@
 
 mod mail;
 mod sms;
-mod whole;
+pub(crate) mod whole;

@@ -12,15 +12,15 @@ use crate::support::redis::RedisServer;
 use crate::support::whole::Whole;
 
 /// What providers call us by.
-pub(super) const PUBLIC: &str = "https://digital.example.com";
+pub(crate) const PUBLIC: &str = "https://digital.example.com";
 
 pub(super) const CUSTOMER: &str = "+12025550147";
 pub(super) const OTHER_CUSTOMER: &str = "+12025550148";
-pub(super) const TWILIO_TOKEN: &str = "planted-twilio-auth-token";
+pub(crate) const TWILIO_TOKEN: &str = "planted-twilio-auth-token";
 pub(super) const FOREIGN_TOKEN: &str = "planted-foreign-auth-token";
 pub(super) const INFOBIP_PAIR: &str = "infobip:planted-password";
 pub(super) const MAILGUN_KEY: &str = "planted-mailgun-signing-key";
-pub(super) const FORM: &str = "application/x-www-form-urlencoded";
+pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Two tenants in one file: one with a number at Twilio, one at Infobip and a mailbox at Mailgun; one with a number at Twilio.
 const TENANTS: &str = r#"
@@ -259,7 +259,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// The fields of a form; a name twice ends the test.
-pub(super) fn fields(form: &[u8]) -> BTreeMap<String, String> {
+pub(crate) fn fields(form: &[u8]) -> BTreeMap<String, String> {
     let text = std::str::from_utf8(form).unwrap();
     let mut fields = BTreeMap::new();
     for pair in text.split('&').filter(|pair| !pair.is_empty()) {
@@ -288,10 +288,10 @@ fn plain(text: &str) -> String {
 
 /// A callback of Twilio's with the signature of Twilio's own package.
 #[derive(Clone)]
-pub(super) struct Signed {
-    pub(super) path: String,
-    pub(super) body: String,
-    pub(super) signature: String,
+pub(crate) struct Signed {
+    pub(crate) path: String,
+    pub(crate) body: String,
+    pub(crate) signature: String,
 }
 
 impl Signed {
@@ -302,7 +302,7 @@ impl Signed {
 }
 
 /// Lets Twilio's package sign callbacks: (secret, path with its query, fields).
-pub(super) fn twilio_signs(callbacks: &[(&str, &str, Value)]) -> Vec<Signed> {
+pub(crate) fn twilio_signs(callbacks: &[(&str, &str, Value)]) -> Vec<Signed> {
     let questions = callbacks.iter().map(|(secret, path, fields)| {
         json!({"do": "twilio_sign", "secret": secret, "url": format!("{PUBLIC}{path}"), "fields": fields})
     });
@@ -320,14 +320,14 @@ pub(super) fn twilio_signs(callbacks: &[(&str, &str, Value)]) -> Vec<Signed> {
 }
 
 /// A text as Twilio tells it.
-pub(super) fn text(sid: &str, from: &str, body: &str) -> Value {
+pub(crate) fn text(sid: &str, from: &str, body: &str) -> Value {
     json!({"MessageSid": sid, "AccountSid": "AC1", "From": from, "To": "+12025550199", "Body": body, "NumMedia": "0"})
 }
 
-pub(super) const INBOUND: &str = "/nexus/v3/aggregators/twilio/ch-twilio/inbound";
+pub(crate) const INBOUND: &str = "/nexus/v3/aggregators/twilio/ch-twilio/inbound";
 
 /// Twilio's interface: takes what its documentation lists and nothing else.
-pub(super) fn twilio(seen: &Seen) -> Say {
+pub(crate) fn twilio(seen: &Seen) -> Say {
     use base64::Engine as _;
     let pair = base64::engine::general_purpose::STANDARD.encode(format!("AC1:{TWILIO_TOKEN}"));
     let refuse = |code: u32, message: &str| {
