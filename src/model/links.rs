@@ -55,6 +55,12 @@ pub enum Notice {
         /// Its number.
         n: u64,
     },
+    /// The service answers a word of the customer's about messages themselves (STOP, HELP, START): that goes out even to who wants
+    /// none.
+    Replied {
+        /// Its message stands this many records after the first of its append.
+        after: u64,
+    },
     /// An announced file is to be fetched.
     Fetch {
         /// Its announcement stands this many records after the first of its append: an admitted record's number is the

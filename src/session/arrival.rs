@@ -36,6 +36,8 @@ pub struct Arrival {
     pub consent: Option<bool>,
     /// Whether the customer reads by a mailbox of ours, where it is entered.
     pub entered: bool,
+    /// What the service answers at once, whatever the customer consents to; only where the words ask for it.
+    pub reply: Option<String>,
 }
 
 impl Arrival {
@@ -92,28 +94,41 @@ impl Arrival {
         if let Some(given) = self.consent {
             push(SessionEvent::Consent { given }, Body::None);
         }
+        if let Some(reply) = &self.reply {
+            let event = SessionEvent::Message {
+                id: MessageId(fresh()),
+                from: None,
+                kind: MessageKind::Text,
+                visibility: Visibility::All,
+            };
+            push(event, Body::text(reply));
+        }
         Ok(records)
     }
 }
 
 impl Arrival {
-    /// What follows outside: the announced files are fetched, the mailbox has it, and the session hears.
+    /// What follows outside: the announced files are fetched, the reply is sent, the mailbox has it, and the session hears.
     #[must_use]
     pub fn effects(&self, tenant: TenantId, channel: &str) -> Vec<Effect> {
         let files = self.stored.len() + self.announced.len();
         let said = usize::from(!self.text.is_empty() || files == 0);
         let first = (said + usize::from(self.thread.is_some()) + self.stored.len()) as u64;
-        let fetch = (first..).zip(&self.announced).map(|(after, _)| Effect::Deliver {
+        let fetch = (first..).zip(&self.announced);
+        let fetch = fetch.map(|(after, _)| Notice::Fetch { after });
+        let after = first + self.announced.len() as u64 + u64::from(self.consent.is_some());
+        let reply = self.reply.as_ref().map(|_| Notice::Replied { after });
+        let deliver = fetch.chain(reply).map(|notice| Effect::Deliver {
             tenant,
             target: Target::Channel(channel.to_owned()),
-            notice: Notice::Fetch { after },
+            notice,
         });
         let entered = self.entered.then(|| Effect::Deliver {
             tenant,
             target: Target::Channel(channel.to_owned()),
             notice: Notice::Arrived,
         });
-        fetch.chain(entered).chain([Effect::Heard]).collect()
+        deliver.chain(entered).chain([Effect::Heard]).collect()
     }
 }
 

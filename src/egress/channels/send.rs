@@ -1,11 +1,15 @@
 //! One message of ours to its provider, once its acceptance is not yet known.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value};
 
 use crate::egress::dispatcher::record;
-use crate::model::{DeliveryStatus, SessionEvent, Visibility};
+use crate::log::PeerKey;
+use crate::model::{DeliveryStatus, Notice, SessionEvent, Spread, Visibility};
+use crate::protocol::channel::peer_name;
 use crate::provisioning::objects::{Channel, Stored};
-use crate::session::{Rejection, ServiceAct, SessionInput};
+use crate::session::{Outside, Rejection, ServiceAct, SessionInput};
 use crate::shard::{Delivery, ShardError, Shards, Verdict};
 
 use super::connection::Channels;
@@ -38,16 +42,14 @@ impl Channels {
         if visible != Visibility::All {
             return Verdict::Done;
         }
-        if outside.opted_out {
-            self.note(
-                shards,
-                delivery,
-                n,
-                DeliveryStatus::OptOut,
-                failure("opted-out", "the customer opted out"),
-            )
-            .await;
-            return Verdict::Done;
+        match self.is_unwanted(shards, delivery, channel, outside).await {
+            Ok(false) => {}
+            Err(verdict) => return verdict,
+            Ok(true) => {
+                let why = failure("opted-out", "the customer opted out");
+                self.note(shards, delivery, n, DeliveryStatus::OptOut, why).await;
+                return Verdict::Done;
+            }
         }
         let message = match self.render(channel, &about).await {
             Ok(message) => message,
@@ -67,6 +69,32 @@ impl Channels {
             Sent::Refused { code, detail } => self.give_up(shards, delivery, n, &code, &detail).await,
             Sent::Later(wait) | Sent::Spared(wait) => Verdict::Later(wait),
         }
+    }
+
+    /// Whether the customer wants no messages: this session may know it, or they said so in another.
+    ///
+    /// # Errors
+    /// The verdict while nobody can tell: then nothing is sent.
+    async fn is_unwanted(
+        &self,
+        shards: &Shards,
+        delivery: &Delivery,
+        channel: &Stored<Channel>,
+        outside: &Outside,
+    ) -> Result<bool, Verdict> {
+        if matches!(delivery.notice, Notice::Replied { .. }) {
+            return Ok(false);
+        }
+        let Some(address) = outside.address.as_deref().filter(|_| !outside.opted_out) else {
+            return Ok(outside.opted_out);
+        };
+        let peer = peer_name(channel.tenant, &channel.id.to_string(), address);
+        let log = shards.log();
+        let partition = Spread::of(&[&peer]).partition(log.info().partitions);
+        log.opted_out(partition, PeerKey(peer)).await.map_err(|error| {
+            tracing::warn!(%error, effect = %delivery.id, "consent not looked up");
+            Verdict::Later(Duration::from_secs(2))
+        })
     }
 
     /// The provider has it: that is written down before anything else can be tried.

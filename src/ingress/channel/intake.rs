@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::log::media::{Kept, NotKept, SharedMedia, keep, known};
 use crate::log::{Index, Key};
 use crate::model::{Digest, LogId, Media, MediaId, MessageId, Millis, Spread};
-use crate::protocol::channel::sms::keywords::{Keyword, keyword};
+use crate::protocol::channel::sms::keywords::Keyword;
 use crate::protocol::channel::{Attachment, AttachmentSource, Callback, Inbound};
 use crate::provisioning::Snapshot;
 use crate::provisioning::objects::{Channel, Stored};
@@ -17,6 +17,7 @@ use crate::session::{Arrival, FILES_MAX, File, Rejection};
 use crate::shard::{Admission, Campaigns, ShardError, Shards};
 use crate::telemetry::names;
 
+use super::keywords::asked;
 use super::opening::{is_secure, opening, peer_key};
 
 /// Characters of one message; the rest is cut with a mark.
@@ -119,12 +120,18 @@ impl Intake {
             body_hash: fingerprint(&message),
             answer: Bytes::copy_from_slice(id.0.as_bytes()),
         };
-        let consent = consent(channel.value.media, &message.text);
+        let asked = asked(channel.value.media, &message.text);
+        let consent = asked.and_then(Keyword::consent);
+        let reply = match asked {
+            Some(word) if !message.automatic => self.reply(snapshot, channel, &peer, word).await?,
+            _ => None,
+        };
         if elsewhere {
             // The session knows one mailbox of its customer; the agent must know that this came from another.
             message.text = format!("{}:\n\n{}", message.from, message.text);
         }
-        let (arrival, kept) = self.arrival(channel, message, id, consent).await?;
+        let (mut arrival, kept) = self.arrival(channel, message, id, consent).await?;
+        arrival.reply = reply;
         let indexes = consent.map(|given| {
             let peer = peer.clone();
             if given {
@@ -192,6 +199,7 @@ impl Intake {
             announced: Vec::new(),
             consent,
             entered: is_secure(channel),
+            reply: None,
         };
         let mut kept = Vec::new();
         for attachment in message.attachments.into_iter().take(FILES_MAX) {
@@ -225,14 +233,6 @@ impl Intake {
         }
         Ok((arrival, kept))
     }
-}
-
-/// What the words of a text message say of consent: STOP and START are heard before the 2xx.
-fn consent(media: Media, text: &str) -> Option<bool> {
-    (media == Media::Sms)
-        .then(|| keyword(text))
-        .flatten()
-        .and_then(Keyword::consent)
 }
 
 fn thread(message: &Inbound) -> Map<String, Value> {

@@ -9,6 +9,7 @@
 
 mod belief;
 mod intake;
+mod keywords;
 mod opening;
 mod receipts;
 mod threading;

@@ -13,7 +13,8 @@ use crate::provisioning::snapshot::{Shelf, Shelves};
 pub struct Texts(pub BTreeMap<String, String>);
 
 /// A text the service itself says to a customer. Known names: `welcome`, `queue-position`, `estimated-wait`,
-/// `closing`, `idle`, `closed-hours`. `{name}` stands for a value given by the caller.
+/// `closing`, `idle`, `closed-hours`; with a medium after a hyphen (`welcome-sms`) for channels, where also `opted-out-sms`,
+/// `help-sms` and `opted-in-sms` answer STOP, HELP and START. `{name}` stands for a value given by the caller.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct MessageTemplate {

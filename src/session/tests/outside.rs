@@ -308,3 +308,22 @@ fn who_opted_out_is_said_nothing_to() {
     stage.take(&records);
     assert!(!stage.state.outside().opted_out);
 }
+
+#[test]
+fn what_answers_a_stop_stands_after_it_and_is_sent() {
+    let stop = Arrival {
+        text: Bytes::from_static(b"STOP"),
+        consent: Some(false),
+        reply: Some("You will hear nothing more.".to_owned()),
+        ..Arrival::default()
+    };
+    let records = stop.records(CUSTOMER, Millis(1), &mut || Uuid::nil()).unwrap();
+    let reply = records.last().map(|record| record.body.as_str());
+    assert_eq!((reply, records.len()), (Some("You will hear nothing more."), 3));
+    let sent = Effect::Deliver {
+        tenant: TenantId(Uuid::nil()),
+        target: Target::Channel("ch-1".to_owned()),
+        notice: Notice::Replied { after: 2 },
+    };
+    assert_eq!(stop.effects(TenantId(Uuid::nil()), "ch-1"), [sent, Effect::Heard]);
+}
