@@ -67,7 +67,8 @@ impl Aggregators {
         }
     }
 
-    /// Answers a callback: `/nexus/v3/aggregators/{provider}/{channel}/inbound` or `…/status`.
+    /// Answers a callback: `/nexus/v3/aggregators/{provider}/{channel}/inbound` or `…/status`, with a token behind it where the
+    /// provider has nothing better.
     pub async fn call(&self, request: Request) -> Response {
         let (head, body) = request.into_parts();
         let Some(target) = target(head.uri.path()) else {
@@ -181,8 +182,11 @@ fn target(path: &str) -> Option<Target<'_>> {
         "status" => true,
         _ => return None,
     };
-    parts.next().is_none().then_some(Target {
-        provider: provider(name)?,
+    let provider = provider(name)?;
+    let token = parts.next();
+    let fits = token.is_none() || (provider.token_in_path() && parts.next().is_none());
+    fits.then_some(Target {
+        provider,
         channel,
         status,
     })
@@ -213,4 +217,35 @@ fn respond(reply: Reply) -> Response {
             .insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_names_a_provider_a_channel_and_what_it_is_about() {
+        let read = |rest: &str| {
+            let path = format!("/nexus/v3/aggregators/{rest}");
+            target(&path).map(|target| (target.provider.name(), target.channel.to_owned(), target.status))
+        };
+        let twilio = |status| Some(("twilio", "ch-1".to_owned(), status));
+        assert_eq!(read("twilio/ch-1/inbound"), twilio(false));
+        assert_eq!(read("twilio/ch-1/status"), twilio(true));
+        // A token stands only behind those who have nothing better.
+        assert_eq!(
+            read("kaleyra/ch-1/status/t-1"),
+            Some(("kaleyra", "ch-1".to_owned(), true))
+        );
+        for wrong in [
+            "twilio/ch-1/inbound/t-1",
+            "kaleyra/ch-1/inbound/t-1/x",
+            "twilio/ch-1",
+            "twilio/ch-1/other",
+            "nobody/ch-1/inbound",
+            "",
+        ] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
 }

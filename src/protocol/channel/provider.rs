@@ -107,6 +107,11 @@ pub trait Provider: Sync {
     /// [`Forged`], counted by reason.
     fn verify(&self, request: &CallbackRequest<'_>, account: &Account) -> Result<(), Forged>;
 
+    /// Whether a secret may stand at the end of the callback's path, for a provider that can sign nothing.
+    fn token_in_path(&self) -> bool {
+        false
+    }
+
     /// What an inbound callback says; at most a few hundred entries.
     ///
     /// # Errors

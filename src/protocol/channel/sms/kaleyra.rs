@@ -1,6 +1,6 @@
 //! Kaleyra, formerly mGage, "direct text" (contract 11.1).
 //!
-//! `secret`: `user:password` of HTTP Basic, or the token at the end of the path. `credentials`: `{"user", "password"}`. `url`: where
+//! `secret`: `user:password` of HTTP Basic, or the token at the end of the path (`…/inbound/{token}`). `credentials`: `{"user", "password"}`. `url`: where
 //! they are called. `config`: `auth` (`basic` as usual, or `token`).
 //!
 //! Only their sending is known. What they send is a proposal of ours: fields `source, destination, message, messageId, timestamp`
@@ -50,6 +50,10 @@ impl Provider for Kaleyra {
             }
             _ => Err(Forged::Wrong),
         }
+    }
+
+    fn token_in_path(&self) -> bool {
+        true
     }
 
     fn inbound(&self, request: &CallbackRequest<'_>) -> Result<Vec<Callback>, Unreadable> {

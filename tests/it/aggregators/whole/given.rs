@@ -152,10 +152,10 @@ impl Site {
         let data = tempfile::tempdir().unwrap();
         let file = data.path().join("tenants.toml");
         let tenants = TENANTS
-            .replace("{provider}", provider.url("").trim_end_matches('/'))
             .replace("{twilio}", more.twilio)
             .replace("{mailgun}", more.mailgun)
-            .replace("{more}", more.objects);
+            .replace("{more}", more.objects)
+            .replace("{provider}", &provider.url(""));
         std::fs::write(&file, tenants).unwrap();
         let mut settings = vec![
             format!("store.data_dir={}", data.path().display()),

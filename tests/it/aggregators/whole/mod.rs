@@ -5,5 +5,6 @@ mod consent;
 pub(crate) mod given;
 mod infobip;
 mod journey;
+mod kaleyra;
 mod mailgun;
 mod twilio;
