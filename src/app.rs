@@ -25,6 +25,7 @@ use uuid::Uuid;
 use crate::api::health::{Health, HealthServer};
 use crate::api::ux;
 use crate::config::{Config, StoreMode};
+use crate::ingress::aggregators::Spool;
 use crate::log::NodeId;
 use crate::log::redis::RedisStore;
 use crate::model::Millis;
@@ -105,7 +106,15 @@ async fn serve_on(config: Arc<Config>, options: ServeOptions) -> Result<()> {
     let (links, mailrooms) = Links::between(cores, config.limits.queues.mailbox);
     let (opened, mut openings) = mpsc::channel(cores);
     let store = LogStore::open(&config.store, &clock).context("the session log")?;
+    let spool = match &config.aggregators.spool_directory {
+        Some(directory) => Some(
+            Spool::open(directory, config.aggregators.spool_max.0)
+                .context("[aggregators] spool_directory")?,
+        ),
+        None => None,
+    };
     let parts = Parts {
+        spool,
         outbound: outward::options(&config)?,
         store: store.clone(),
         node: NodeId(Uuid::new_v4()),

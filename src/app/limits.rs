@@ -2,9 +2,36 @@
 
 use std::rc::Rc;
 
-use crate::config::Config;
+use crate::config::{Config, Per, Rate};
 use crate::ingress::workspace::WorkspaceSettings;
 use crate::net::websocket::SocketLimits;
+use crate::protocol::channel::sms::velocity::{Cap, Caps};
+
+/// Of text messages that come in and that go out.
+pub(super) fn texts(config: &Config) -> (Caps, Caps) {
+    let texts = &config.limits.texts;
+    let received = Caps {
+        per_number: texts.received.map(cap),
+        per_channel: None,
+    };
+    let sent = Caps {
+        per_number: texts.sent.map(cap),
+        per_channel: texts.channel.map(cap),
+    };
+    (received, sent)
+}
+
+/// A rate as a cap that holds its burst and drains evenly.
+fn cap(rate: Rate) -> Cap {
+    let millis = match rate.per {
+        Per::Second => 1_000,
+        Per::Minute => 60_000,
+    };
+    Cap {
+        most: rate.burst,
+        within: u64::from(rate.burst) * millis / u64::from(rate.events.max(1)),
+    }
+}
 
 /// What one agent's socket and its HTTPS side are bound by.
 pub(super) fn workspace(config: &Config) -> WorkspaceSettings {

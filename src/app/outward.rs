@@ -17,6 +17,7 @@ use crate::log::media::SharedMedia;
 use crate::net::client::{Client, ClientOptions, SystemResolver, Trust};
 use crate::shard::Campaigns;
 
+use super::limits;
 use super::serving::Parts;
 
 /// Names looked up at once on one core.
@@ -70,6 +71,7 @@ pub(super) fn dispatcher(
     let channels = ChannelSettings {
         base: base(config),
         max_file: config.media.max_file.len(),
+        texts: limits::texts(config).1,
     };
     let webhooks = WebhookSettings { base: base(config) };
     Dispatcher {

@@ -16,7 +16,7 @@ use crate::api::plugins::Plugins;
 use crate::api::provisioning::ProvisioningApi;
 use crate::api::public::Public;
 use crate::config::Config;
-use crate::ingress::aggregators::{AggregatorSettings, Aggregators};
+use crate::ingress::aggregators::{AggregatorSettings, Aggregators, Feeder, Spool};
 use crate::ingress::campaign::{Campaigning, CampaigningParts};
 use crate::ingress::channel::Intake;
 use crate::ingress::designer::Designer;
@@ -62,6 +62,8 @@ const MEDIA_WRITERS: usize = 64;
 pub(super) struct Parts {
     pub(super) config: Arc<Config>,
     pub(super) store: LogStore,
+    /// Callbacks on this node's disk.
+    pub(super) spool: Option<Arc<Spool>>,
     pub(super) outbound: ClientOptions,
     pub(super) clock: Clock,
     pub(super) node: NodeId,
@@ -131,7 +133,17 @@ pub(super) async fn run(
         parts.snapshots.clone(),
         POSITIONS_EVERY,
     ));
-    let (public, internal) = services(&parts, &shards, campaigns, media, tally);
+    let intake = Intake::new(
+        shards.clone(),
+        Rc::clone(&campaigns),
+        Rc::clone(&media),
+        limits::texts(&parts.config).0,
+    );
+    if let (0, Some(spool)) = (core.index(), &parts.spool) {
+        let feeder = Feeder::new(Arc::clone(spool), Rc::clone(&intake), parts.snapshots.clone());
+        tokio::task::spawn_local(feeder.run());
+    }
+    let (public, internal) = services(&parts, &shards, campaigns, media, intake, tally);
     let scratch = Scratch::new();
     let mut drain = parts.drain.clone();
     let open = |door: &Door, service: Rc<dyn Service>, seat: Option<Seat>| -> anyhow::Result<()> {
@@ -197,6 +209,7 @@ fn services(
     shards: &Shards,
     campaigns: Rc<Campaigns>,
     media: SharedMedia,
+    intake: Rc<Intake>,
     tally: CoreTally,
 ) -> (Rc<Public>, Rc<Internal>) {
     let config = &parts.config;
@@ -264,7 +277,6 @@ fn services(
         }),
         provisioning: provisioning.clone(),
     };
-    let intake = Intake::new(shards.clone(), Rc::clone(&campaigns), Rc::clone(&media));
     let securemail = SecureMail::new(
         Rc::clone(&intake),
         shards.clone(),
@@ -300,6 +312,7 @@ fn services(
             base: outward::base(config),
             body: CALLBACK_MAX,
         },
+        parts.spool.clone(),
     );
     let plugins = Plugins::new(
         Arc::clone(&parts.access),

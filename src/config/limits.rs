@@ -20,6 +20,8 @@ pub struct Limits {
     pub websocket: WebSocketLimits,
     /// Requests in a time.
     pub rates: RateLimits,
+    /// Text messages.
+    pub texts: TextLimits,
     /// Our own queues.
     pub queues: QueueLimits,
 }
@@ -32,6 +34,7 @@ impl Section for Limits {
             json: JsonLimits::read(&format!("{section}.json"), reader),
             websocket: WebSocketLimits::read(&format!("{section}.websocket"), reader),
             rates: RateLimits::read(&format!("{section}.rates"), reader),
+            texts: TextLimits::read(&format!("{section}.texts"), reader),
             queues: QueueLimits::read(&format!("{section}.queues"), reader),
         }
     }
@@ -150,6 +153,18 @@ section! {
         pub refused: Rate = Rate::per_minute(30, 30),
         /// Keys, addresses or sessions remembered for each rate on a core.
         pub remembered: usize = 65_536,
+    }
+}
+
+section! {
+    /// `[limits.texts]`: text messages of each core, where a channel does not say otherwise.
+    pub struct TextLimits {
+        /// From one number to one channel.
+        pub received: Option<Rate> = Some(Rate::per_minute(60, 120)),
+        /// To one number by one channel.
+        pub sent: Option<Rate> = Some(Rate::per_minute(20, 40)),
+        /// By one channel to all numbers.
+        pub channel: Option<Rate> = None,
     }
 }
 

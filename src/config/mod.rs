@@ -10,6 +10,7 @@
 //! What must never happen: a value outside its range reaching a section, or a secret in a message.
 
 mod agent;
+mod aggregators;
 mod auth;
 mod campaign;
 mod chat;
@@ -44,6 +45,7 @@ mod telemetry;
 mod whole;
 
 pub use agent::Agent;
+pub use aggregators::Aggregators;
 pub use auth::Auth;
 pub use campaign::Campaign;
 pub use chat::Chat;
@@ -52,7 +54,7 @@ pub use drain::Drain;
 pub use effective::Effective;
 pub use host_range::HostRange;
 pub use limits::{
-    ConnectionLimits, HttpLimits, JsonLimits, Limits, QueueLimits, RateLimits, WebSocketLimits,
+    ConnectionLimits, HttpLimits, JsonLimits, Limits, QueueLimits, RateLimits, TextLimits, WebSocketLimits,
 };
 pub use listen::{AdminListener, InternalListener, Listen, PublicListener};
 pub use load::{DEFAULT, Loaded, Sources, Surroundings, load};

@@ -1,6 +1,7 @@
 //! The whole configuration, for the composition root, which hands each part its section.
 
 use super::agent::Agent;
+use super::aggregators::Aggregators;
 use super::auth::Auth;
 use super::campaign::Campaign;
 use super::chat::Chat;
@@ -42,6 +43,8 @@ pub struct Config {
     pub routing: Routing,
     /// Files and pictures.
     pub media: Media,
+    /// Callbacks of SMS and e-mail providers.
+    pub aggregators: Aggregators,
     /// Requests the service makes itself.
     pub outbound: Outbound,
     /// The graceful stop.
@@ -66,6 +69,7 @@ impl Config {
             campaign: Campaign::read("campaign", reader),
             routing: Routing::read("routing", reader),
             media: Media::read("media", reader),
+            aggregators: Aggregators::read("aggregators", reader),
             outbound: Outbound::read("outbound", reader),
             drain: Drain::read("drain", reader),
             telemetry: Telemetry::read("telemetry", reader),

@@ -111,6 +111,11 @@ metrics! {
     CAMPAIGN_BATCHES "nexus_campaign_batches_total" Kind::Counter, ["media", "test"], "Batches of campaigns taken, repeats not counted.";
     CAMPAIGN_MESSAGES "nexus_campaign_messages_total" Kind::Counter, ["outcome"],
         "Messages of campaigns: accepted, refused, sent, failed, opted_out.";
+    TEXTS_STOPPED "nexus_texts_stopped_total" Kind::Counter, ["direction", "reason"],
+        "Text messages that a tenant's or the node's rules let neither in nor out: number, too-many.";
+    SPOOLED "nexus_spooled_total" Kind::Counter, ["outcome"],
+        "Callbacks kept on disk while the log was away: kept, full, failed, fed, set-aside.";
+    SPOOL_HELD "nexus_spool_entries" Kind::Gauge, [], "Callbacks on disk that are not in the log yet.";
     WATCH_LOST "nexus_watch_lost_total" Kind::Counter, [], "Subscriptions to logs that were lost and compared again.";
     REPLICAS "nexus_shard_replicas" Kind::Gauge, [], "Logs this node holds a replica of.";
     RESUMES "nexus_agentstream_resumes_total" Kind::Counter, ["outcome"], "Resumed sockets: complete, gap, expired.";

@@ -1,5 +1,6 @@
 //! The channels of one core as the dispatcher knows them.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
@@ -8,6 +9,8 @@ use futures_util::future::LocalBoxFuture;
 use crate::egress::dispatcher::{Calls, Connection};
 use crate::log::media::SharedMedia;
 use crate::model::{Notice, Target};
+use crate::protocol::channel::sms::gates::Gates;
+use crate::protocol::channel::sms::velocity::Caps;
 use crate::protocol::securemail;
 use crate::provisioning::objects::{Channel, Stored};
 use crate::provisioning::{ObjectId, Snapshots};
@@ -20,6 +23,8 @@ pub struct ChannelSettings {
     pub base: String,
     /// Bytes of a file that is fetched.
     pub max_file: usize,
+    /// Text messages, where a channel does not say otherwise.
+    pub texts: Caps,
 }
 
 /// Channels, outwards, of one core.
@@ -28,6 +33,7 @@ pub struct Channels {
     pub(super) snapshots: Snapshots,
     pub(super) media: SharedMedia,
     pub(super) settings: ChannelSettings,
+    pub(super) gates: RefCell<Gates>,
 }
 
 impl Channels {
@@ -39,6 +45,7 @@ impl Channels {
             snapshots,
             media,
             settings,
+            gates: RefCell::default(),
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod connection;
 mod fetch;
+mod gate;
 mod mailbox;
 mod render;
 mod send;

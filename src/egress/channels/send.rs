@@ -6,13 +6,15 @@ use serde_json::{Map, Value};
 
 use crate::egress::dispatcher::record;
 use crate::log::PeerKey;
-use crate::model::{DeliveryStatus, Notice, SessionEvent, Spread, Visibility};
-use crate::protocol::channel::peer_name;
+use crate::model::{DeliveryStatus, Media, Notice, SessionEvent, Spread, Visibility};
+use crate::protocol::channel::third_party::ThirdParty;
+use crate::protocol::channel::{Provider as _, peer_name};
 use crate::provisioning::objects::{Channel, Stored};
 use crate::session::{Outside, Rejection, ServiceAct, SessionInput};
 use crate::shard::{Delivery, ShardError, Shards, Verdict};
 
 use super::connection::Channels;
+use super::gate::Held;
 use super::transmit::{Sent, Way, refer};
 
 /// How often the record of an acceptance is tried: what is not written down may be sent twice.
@@ -42,6 +44,13 @@ impl Channels {
         if visible != Visibility::All {
             return Verdict::Done;
         }
+        let carried = channel.value.media == Media::Email || channel.value.provider == ThirdParty.name();
+        if matches!(about.entry.record.event, SessionEvent::File { .. }) && !carried {
+            // Providers of text messages fetch what they send, and nobody outside may fetch ours.
+            return self
+                .give_up(shards, delivery, n, "no-files", "this channel carries no files")
+                .await;
+        }
         match self.is_unwanted(shards, delivery, channel, outside).await {
             Ok(false) => {}
             Err(verdict) => return verdict,
@@ -55,6 +64,11 @@ impl Channels {
             Ok(message) => message,
             Err(verdict) => return verdict,
         };
+        match self.may_leave(channel, &message.to) {
+            Ok(()) => {}
+            Err(Held::For(wait)) => return Verdict::Later(wait),
+            Err(Held::Back(code, words)) => return self.give_up(shards, delivery, n, code, words).await,
+        }
         let target = format!("c{}", channel.id);
         let way = Way {
             calls: &self.calls,

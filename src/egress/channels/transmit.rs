@@ -14,6 +14,8 @@ use crate::provisioning::{Snapshots, account};
 use crate::shard::{Delivery, Shards};
 use crate::telemetry::names;
 
+use super::gate::may_write_to;
+
 /// How long a provider's id of a message leads back to it.
 const REFERENCE_MS: u64 = 7 * 24 * 3_600_000;
 
@@ -61,6 +63,9 @@ impl Way<'_> {
             code: code.to_owned(),
             detail: detail.to_owned(),
         };
+        if !may_write_to(&channel.value, &message.to) {
+            return refused("number-not-allowed", "the channel may not write to this number");
+        }
         let Some(dialect) = dialect(&channel.value.provider) else {
             return refused("no-provider", "the provider is not known");
         };

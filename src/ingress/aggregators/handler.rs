@@ -20,6 +20,9 @@ use crate::runtime::Clock;
 use crate::shard::Shards;
 use crate::telemetry::names;
 
+use super::keeping::{entry, keep};
+use super::spool::Spool;
+
 /// A seal is known for so long: more than twice the window in which it is good.
 const REPLAY_MS: u64 = 15 * 60_000;
 
@@ -39,6 +42,8 @@ pub struct Aggregators {
     snapshots: Snapshots,
     clock: Clock,
     settings: AggregatorSettings,
+    /// Where callbacks of providers that hardly send again wait while the log is away.
+    spool: Option<Arc<Spool>>,
 }
 
 /// What a path names.
@@ -57,6 +62,7 @@ impl Aggregators {
         snapshots: Snapshots,
         clock: Clock,
         settings: AggregatorSettings,
+        spool: Option<Arc<Spool>>,
     ) -> Self {
         Self {
             intake,
@@ -64,6 +70,7 @@ impl Aggregators {
             snapshots,
             clock,
             settings,
+            spool,
         }
     }
 
@@ -122,6 +129,13 @@ impl Aggregators {
             }
             Err(_) => return provider.later(),
         }
+        let spool = self.spool.as_deref().filter(|_| provider.hardly_retries());
+        let waiting = spool.zip(entry(&callbacks, &believed, provider, &channel, now));
+        if let Some((spool, entry)) = &waiting
+            && spool.is_before(&entry.peers)
+        {
+            return keep(provider, spool, entry).await;
+        }
         for callback in believed.callbacks {
             match self.intake.take(&snapshot, &channel, callback, now).await {
                 Ok(_) => {}
@@ -134,7 +148,10 @@ impl Aggregators {
                     count_refused(names::HUB_FAILED, &channel);
                     return provider.unreadable();
                 }
-                Err(error @ (Refusal::LeadsNowhere | Refusal::Unavailable)) => {
+                Err(error @ (Refusal::LeadsNowhere | Refusal::TooFast | Refusal::Unavailable)) => {
+                    if let (Refusal::Unavailable, Some((spool, entry))) = (&error, &waiting) {
+                        return keep(provider, spool, entry).await;
+                    }
                     count_refused(names::HUB_FAILED, &channel);
                     tracing::warn!(channel = %channel.id, %error, "callback not taken; its provider sends it again");
                     return provider.later();

@@ -1,5 +1,6 @@
 //! A customer's message by a channel, from its normalised form into a session.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -9,7 +10,10 @@ use uuid::Uuid;
 use crate::log::media::{Kept, NotKept, SharedMedia, keep, known};
 use crate::log::{Index, Key};
 use crate::model::{Digest, LogId, Media, MediaId, MessageId, Millis, Spread};
+use crate::protocol::channel::sms::gates::Gates;
 use crate::protocol::channel::sms::keywords::Keyword;
+use crate::protocol::channel::sms::rules::Rules;
+use crate::protocol::channel::sms::velocity::Caps;
 use crate::protocol::channel::{Attachment, AttachmentSource, Callback, Inbound};
 use crate::provisioning::Snapshot;
 use crate::provisioning::objects::{Channel, Stored};
@@ -17,7 +21,7 @@ use crate::session::{Arrival, FILES_MAX, File, Rejection};
 use crate::shard::{Admission, Campaigns, ShardError, Shards};
 use crate::telemetry::names;
 
-use super::keywords::asked;
+use super::keywords::{asked, says_consent};
 use super::opening::{is_secure, opening, peer_key};
 
 /// Characters of one message; the rest is cut with a mark.
@@ -28,6 +32,8 @@ pub struct Intake {
     pub(super) shards: Shards,
     pub(super) campaigns: Rc<Campaigns>,
     media: SharedMedia,
+    texts: Caps,
+    gates: RefCell<Gates>,
 }
 
 /// What became of one callback.
@@ -61,19 +67,24 @@ pub enum Refusal {
     /// It is larger than a session takes.
     #[error("the message is too large")]
     TooLarge,
+    /// Its sender wrote too much lately.
+    #[error("too many messages of one number")]
+    TooFast,
     /// Nothing can be kept now.
     #[error("nothing can be kept now")]
     Unavailable,
 }
 
 impl Intake {
-    /// The intake of one core.
+    /// The intake of one core, with the caps of text messages.
     #[must_use]
-    pub fn new(shards: Shards, campaigns: Rc<Campaigns>, media: SharedMedia) -> Rc<Self> {
+    pub fn new(shards: Shards, campaigns: Rc<Campaigns>, media: SharedMedia, texts: Caps) -> Rc<Self> {
         Rc::new(Self {
             shards,
             campaigns,
             media,
+            texts,
+            gates: RefCell::default(),
         })
     }
 
@@ -82,6 +93,25 @@ impl Intake {
     /// # Errors
     /// [`Refusal`].
     pub async fn take(
+        &self,
+        snapshot: &Snapshot,
+        channel: &Stored<Channel>,
+        callback: Callback,
+        now: Millis,
+    ) -> Result<Taken, Refusal> {
+        if let Callback::Message(message) = &callback
+            && !self.may_enter(channel, message, now)?
+        {
+            return Ok(Taken::Noted);
+        }
+        self.take_again(snapshot, channel, callback, now).await
+    }
+
+    /// Takes a callback that was let in before and could not be kept then: nothing is asked of its number again.
+    ///
+    /// # Errors
+    /// [`Refusal`], except [`Refusal::TooFast`].
+    pub async fn take_again(
         &self,
         snapshot: &Snapshot,
         channel: &Stored<Channel>,
@@ -109,6 +139,8 @@ impl Intake {
             tracing::info!(channel = %channel.id, "message of a blocked customer dropped");
             return Ok(Taken::Noted);
         }
+        let asked = asked(channel.value.media, &message.text);
+        let consent = asked.and_then(Keyword::consent);
         let thread = self.thread_of(snapshot, channel, &message).await?;
         let elsewhere = thread.is_some();
         let peer =
@@ -120,8 +152,6 @@ impl Intake {
             body_hash: fingerprint(&message),
             answer: Bytes::copy_from_slice(id.0.as_bytes()),
         };
-        let asked = asked(channel.value.media, &message.text);
-        let consent = asked.and_then(Keyword::consent);
         let reply = match asked {
             Some(word) if !message.automatic => self.reply(snapshot, channel, &peer, word).await?,
             _ => None,
@@ -179,6 +209,28 @@ impl Intake {
         self.campaigns.opted_out(peer).await.map_err(|error| {
             tracing::warn!(%error, "a campaign was not told of an opt-out");
             Refusal::Unavailable
+        })
+    }
+
+    /// Whether a text may come from this number, by the channel's own list; how often, by the node's cap.
+    fn may_enter(&self, channel: &Stored<Channel>, message: &Inbound, now: Millis) -> Result<bool, Refusal> {
+        // What customers say of messages themselves is heard from every number, however often.
+        if channel.value.media != Media::Sms || says_consent(channel.value.media, &message.text) {
+            return Ok(true);
+        }
+        let number = message.from.as_str();
+        let stopped = |reason| {
+            metrics::counter!(names::TEXTS_STOPPED, "direction" => "in", "reason" => reason).increment(1);
+        };
+        if !Rules::of(&channel.value.config).0.prefixes.allow(number) {
+            stopped("number");
+            return Ok(false);
+        }
+        let id = channel.id.to_string();
+        let passed = self.gates.borrow_mut().pass(&id, self.texts, number, now);
+        passed.map(|()| true).map_err(|_| {
+            stopped("too-many");
+            Refusal::TooFast
         })
     }
 

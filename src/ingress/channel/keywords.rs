@@ -16,6 +16,12 @@ pub(super) fn asked(media: Media, text: &str) -> Option<Keyword> {
     (media == Media::Sms).then(|| keyword(text)).flatten()
 }
 
+/// Whether a text message is a STOP or a START.
+#[must_use]
+pub fn says_consent(media: Media, text: &str) -> bool {
+    asked(media, text).and_then(Keyword::consent).is_some()
+}
+
 impl Intake {
     /// The tenant's answer: the template `opted-out-sms`, `help-sms` or `opted-in-sms`. A tenant without one, or a channel whose
     /// provider answers by itself (`keywordAnswers = false` of its `config`), says nothing. STOP and START are confirmed only

@@ -16,3 +16,4 @@ mod threading;
 
 pub use belief::{Believed, Callbacks, Doubt, count_refused};
 pub use intake::{Intake, Refusal, Taken};
+pub use keywords::says_consent;

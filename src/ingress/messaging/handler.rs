@@ -225,6 +225,7 @@ fn refused(refusal: Refusal) -> Fault {
         Refusal::IdReused => Fault::new(Code::KeyReused).detail("id"),
         Refusal::NoSuchMedia => Fault::new(Code::BadValue).detail("attachments"),
         Refusal::TooLarge => Fault::new(Code::TooLarge),
+        Refusal::TooFast => Fault::new(Code::Throttled),
         Refusal::Unavailable => Fault::unavailable(COME_BACK),
     }
 }

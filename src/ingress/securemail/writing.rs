@@ -131,6 +131,7 @@ fn refused(refusal: Refusal) -> Fault {
         Refusal::IdReused => Code::KeyReused.into(),
         Refusal::NoSuchMedia => Fault::new(Code::BadValue).detail("attachments"),
         Refusal::TooLarge => Code::TooLarge.into(),
+        Refusal::TooFast => Code::Throttled.into(),
         Refusal::Unavailable => Fault::unavailable(Duration::from_secs(1)),
     }
 }

@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{Kind, Object, Problems};
 use crate::model::Media;
+use crate::protocol::channel::sms::rules::Rules;
 use crate::protocol::securemail::{PROVIDER, SECUREBOX, is_securebox};
 use crate::provisioning::snapshot::{Shelf, Shelves};
 
-/// An address of a medium and how it is connected. `secret` signs and verifies its webhooks; `credentials` are
+/// An address of a medium and how it is connected. `secret` signs and verifies its webhooks (several lines are several secrets, the first signs); `credentials` are
 /// its provider's, where they differ from those of its service. Channel ids are unique over all tenants.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
@@ -57,6 +58,14 @@ impl Default for Channel {
     }
 }
 
+/// What a rule of a channel's numbers looks like.
+fn rule(name: &str) -> &'static str {
+    match name {
+        "allowedPrefixes" | "refusedPrefixes" => "not a list of prefixes such as +1 or +4479",
+        _ => "not a cap such as { most = 20, withinSec = 60 }, at most a day",
+    }
+}
+
 impl Object for Channel {
     const KIND: Kind = Kind::Channel;
 
@@ -79,6 +88,9 @@ impl Object for Channel {
             if name.is_some_and(|name| !name.as_str().is_some_and(is_securebox)) {
                 problems.bad("config.securebox", "3 to 16 letters and digits");
             }
+        }
+        for name in Rules::of(&self.config).1 {
+            problems.bad(format!("config.{name}"), rule(name));
         }
         problems.within("retryTimeoutMs", self.retry_timeout_ms.into(), 100, 86_400_000);
         problems.within("retryAttempts", self.retry_attempts.into(), 1, 100);

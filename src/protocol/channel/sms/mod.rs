@@ -5,11 +5,13 @@
 
 pub mod address;
 mod bandwidth;
+pub mod gates;
 mod infobip;
 mod kaleyra;
 pub mod keywords;
 mod messagebird;
 pub mod policy;
+pub mod rules;
 pub mod segments;
 mod sinch;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! How many messages may leave in a while: caps per number and per channel against pumping and runaway programs.
+//! How many messages may pass in a while: caps per number and per channel against floods, pumping and runaway programs.
 //!
 //! The state of one node: it protects a budget and is no promise. Time is an argument.
 
@@ -15,13 +15,21 @@ pub struct Cap {
     pub within: u64,
 }
 
-/// How much has left lately, by number and in all.
+/// What bounds a channel; an absent cap bounds nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Caps {
+    /// Of one number.
+    pub per_number: Option<Cap>,
+    /// Of all numbers together.
+    pub per_channel: Option<Cap>,
+}
+
+/// How much has passed lately, by number and in all.
 ///
 /// Each count fills as a bucket that drains evenly, so that there is no edge of a window to crowd around.
 #[derive(Debug)]
 pub struct Velocity {
-    per_number: Cap,
-    per_channel: Cap,
+    caps: Caps,
     all: Bucket,
     numbers: HashMap<String, Bucket>,
     bound: usize,
@@ -37,16 +45,17 @@ struct Bucket(Millis);
 pub struct TooFast {
     /// In how many milliseconds there is room again.
     pub wait: u64,
+    /// Whether it is this number's cap that is reached, and not the channel's.
+    pub by_number: bool,
 }
 
 impl Velocity {
     /// Counts of one channel. At most `bound` numbers are remembered; when there are more, those that rest are forgotten, and
     /// if none rests a new number waits.
     #[must_use]
-    pub fn new(per_number: Cap, per_channel: Cap, bound: usize) -> Self {
+    pub fn new(caps: Caps, bound: usize) -> Self {
         Self {
-            per_number,
-            per_channel,
+            caps,
             all: Bucket::default(),
             numbers: HashMap::new(),
             bound: bound.max(1),
@@ -58,21 +67,41 @@ impl Velocity {
     /// # Errors
     /// [`TooFast`].
     pub fn admit(&mut self, number: &str, now: Millis) -> Result<(), TooFast> {
-        let all = self.all.filled(self.per_channel, now)?;
+        let all = self
+            .all
+            .filled(self.caps.per_channel, now)
+            .map_err(|wait| TooFast {
+                wait,
+                by_number: false,
+            })?;
+        if self.caps.per_number.is_none() {
+            self.all = all;
+            return Ok(());
+        }
         if !self.numbers.contains_key(number) && self.numbers.len() >= self.bound {
             self.numbers.retain(|_, bucket| bucket.0 > now);
             if self.numbers.len() >= self.bound {
                 let soonest = self.numbers.values().map(|bucket| bucket.0.since(now)).min();
                 return Err(TooFast {
                     wait: soonest.unwrap_or(1),
+                    by_number: false,
                 });
             }
         }
         let known = self.numbers.get(number).copied().unwrap_or_default();
-        let filled = known.filled(self.per_number, now)?;
+        let filled = known.filled(self.caps.per_number, now).map_err(|wait| TooFast {
+            wait,
+            by_number: true,
+        })?;
         self.numbers.insert(number.to_owned(), filled);
         self.all = all;
         Ok(())
+    }
+
+    /// What it bounds.
+    #[must_use]
+    pub const fn caps(&self) -> Caps {
+        self.caps
     }
 
     /// How many numbers are remembered.
@@ -83,14 +112,16 @@ impl Velocity {
 }
 
 impl Bucket {
-    fn filled(self, cap: Cap, now: Millis) -> Result<Self, TooFast> {
+    /// With one more in it, or how long to wait.
+    fn filled(self, cap: Option<Cap>, now: Millis) -> Result<Self, u64> {
+        let Some(cap) = cap else { return Ok(self) };
         let drop = (cap.within / u64::from(cap.most.max(1))).max(1);
         let next = self.0.max(now).plus(drop);
         let level = next.since(now);
         // One drop always fits, however small the window.
         let full = cap.within.max(drop);
         if level > full {
-            return Err(TooFast { wait: level - full });
+            return Err(level - full);
         }
         Ok(Self(next))
     }
@@ -103,8 +134,12 @@ mod tests {
     use super::*;
 
     fn velocity(per_number: u32, per_channel: u32) -> Velocity {
-        let cap = |most| Cap { most, within: 60_000 };
-        Velocity::new(cap(per_number), cap(per_channel), 100)
+        let cap = |most| Some(Cap { most, within: 60_000 });
+        let caps = Caps {
+            per_number: cap(per_number),
+            per_channel: cap(per_channel),
+        };
+        Velocity::new(caps, 100)
     }
 
     #[test]
@@ -114,7 +149,11 @@ mod tests {
         for _ in 0..3 {
             velocity.admit("+1", now).unwrap();
         }
-        assert_eq!(velocity.admit("+1", now), Err(TooFast { wait: 20_000 }));
+        let too_fast = TooFast {
+            wait: 20_000,
+            by_number: true,
+        };
+        assert_eq!(velocity.admit("+1", now), Err(too_fast));
         velocity.admit("+2", now).unwrap();
         velocity.admit("+1", now.plus(20_000)).unwrap();
         assert!(velocity.admit("+1", now.plus(20_000)).is_err());
@@ -128,26 +167,29 @@ mod tests {
             velocity.admit(number, now).unwrap();
             assert!(velocity.admit(number, now).is_err());
         }
-        assert_eq!(velocity.admit("+4", now), Err(TooFast { wait: 20_000 }));
+        let too_fast = TooFast {
+            wait: 20_000,
+            by_number: false,
+        };
+        assert_eq!(velocity.admit("+4", now), Err(too_fast));
     }
 
     #[test]
     fn numbers_that_rest_are_forgotten_and_a_flood_of_numbers_waits() {
-        let cap = Cap {
-            most: 1,
-            within: 1_000,
+        let caps = Caps {
+            per_number: Some(Cap {
+                most: 1,
+                within: 1_000,
+            }),
+            per_channel: None,
         };
-        let mut velocity = Velocity::new(
-            cap,
-            Cap {
-                most: 1_000_000,
-                within: 1_000_000,
-            },
-            2,
-        );
+        let mut velocity = Velocity::new(caps, 2);
         velocity.admit("+1", Millis(0)).unwrap();
         velocity.admit("+2", Millis(500)).unwrap();
-        assert_eq!(velocity.admit("+3", Millis(600)), Err(TooFast { wait: 400 }));
+        assert_eq!(
+            velocity.admit("+3", Millis(600)).map_err(|error| error.wait),
+            Err(400)
+        );
         velocity.admit("+3", Millis(1_000)).unwrap();
         assert_eq!(velocity.remembered(), 2);
     }
@@ -155,8 +197,8 @@ mod tests {
     proptest! {
         #[test]
         fn never_more_than_twice_the_cap_in_any_window(most in 1u32..20, steps in proptest::collection::vec(0u64..500, 1..200)) {
-            let cap = Cap { most, within: 1_000 };
-            let mut velocity = Velocity::new(cap, Cap { most: 1_000_000, within: 1_000_000 }, 10);
+            let caps = Caps { per_number: Some(Cap { most, within: 1_000 }), per_channel: None };
+            let mut velocity = Velocity::new(caps, 10);
             let (mut now, mut admitted) = (Millis(0), Vec::new());
             for step in steps {
                 now = now.plus(step);

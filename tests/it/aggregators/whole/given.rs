@@ -129,7 +129,7 @@ pub(super) struct More<'m> {
 /// The tenants' numbers behind a node that can be killed.
 pub(super) struct Site {
     pub(super) whole: Option<Whole>,
-    _store: Store,
+    pub(super) store: Store,
     pub(super) settings: Vec<String>,
     pub(super) provider: Receiver,
     logs: String,
@@ -169,7 +169,7 @@ impl Site {
         assert!(provisioned.status.success(), "{provisioned:?}");
         let mut site = Self {
             whole: None,
-            _store: store,
+            store,
             settings,
             provider,
             logs: String::new(),

@@ -7,4 +7,6 @@ mod infobip;
 mod journey;
 mod kaleyra;
 mod mailgun;
+mod rules;
+mod spool;
 mod twilio;
