@@ -1,5 +1,7 @@
 //! A channel's provider account, put together from the channel and the service it uses.
 
+use secrecy::{ExposeSecret as _, SecretString};
+
 use crate::protocol::channel::Account;
 
 use super::objects::{Channel, Service, Stored};
@@ -30,9 +32,18 @@ pub fn account(snapshot: &Snapshot, channel: &Stored<Channel>) -> Result<Account
     Ok(Account {
         url: channel.value.webhook_url.clone().or(service_url),
         credentials,
-        secrets: set(snapshot.secret(channel, "secret"))?.into_iter().collect(),
+        secrets: set(snapshot.secret(channel, "secret"))?
+            .map(|secret| each(&secret))
+            .unwrap_or_default(),
         config,
     })
+}
+
+/// The secrets of a channel, one a line: several while one is being replaced, or where callbacks are vouched for in two ways.
+fn each(secret: &SecretString) -> Vec<SecretString> {
+    let lines = secret.expose_secret().lines().map(str::trim);
+    let lines = lines.filter(|line| !line.is_empty());
+    lines.map(|line| SecretString::from(line.to_owned())).collect()
 }
 
 /// The service by id, else by name.
@@ -53,5 +64,24 @@ fn set<T>(secret: Result<T, SecretError>) -> Result<Option<T>, SecretError> {
         Ok(secret) => Ok(Some(secret)),
         Err(SecretError::Absent) => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_line_is_a_secret() {
+        let read = |text: &str| -> Vec<String> {
+            let secrets = each(&SecretString::from(text.to_owned()));
+            secrets
+                .iter()
+                .map(|secret| secret.expose_secret().to_owned())
+                .collect()
+        };
+        assert_eq!(read("one"), ["one"]);
+        assert_eq!(read("new\nold\n"), ["new", "old"]);
+        assert!(read(" \n").is_empty());
     }
 }

@@ -30,20 +30,38 @@ fn run(script: &str, whole: &Whole, folder: &std::path::Path) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
+/// Runs an example that provisions. The node holds its store alone, so this is done before it runs.
+fn provision(script: &str, store: &str, folder: &std::path::Path) {
+    let nexus = format!("{} --set {store}", env!("CARGO_BIN_EXE_nexus"));
+    let provision = script.replace("nexus provision", &format!("{nexus} provision"));
+    let output = Command::new("sh")
+        .args(["-e", "-c", &provision])
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", part::printed(&output));
+}
+
+#[test]
+fn the_aggregator_guide_works_as_it_stands() {
+    let data = tempfile::tempdir().unwrap();
+    let store = format!("store.data_dir={}", data.path().display());
+    let examples = examples("aggregators.md");
+    provision(&examples[0], &store, data.path());
+    let whole = Whole::start(&[&store, "listen.public.url=https://digital.example.com"]);
+    assert_eq!(run(&examples[1], &whole, data.path()), "200\n");
+    // The same again is the same.
+    assert_eq!(run(&examples[1], &whole, data.path()), "200\n");
+    let page = crate::support::process::get(whole.admin, "/metrics").1;
+    assert!(page.contains("nexus_log_repeats_total 1\n"), "{page}");
+}
+
 #[test]
 fn the_messaging_guide_works_as_it_stands() {
     let data = tempfile::tempdir().unwrap();
     let store = format!("store.data_dir={}", data.path().display());
     let examples = examples("messaging.md");
-    // The node holds its store alone: what is provisioned is provisioned before it runs.
-    let nexus = format!("{} --set {store}", env!("CARGO_BIN_EXE_nexus"));
-    let provision = examples[0].replace("nexus provision", &format!("{nexus} provision"));
-    let output = Command::new("sh")
-        .args(["-e", "-c", &provision])
-        .current_dir(data.path())
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", part::printed(&output));
+    provision(&examples[0], &store, data.path());
     let whole = Whole::start(&[&store]);
     let said = run(&examples[1], &whole, data.path());
     let answer: serde_json::Value = serde_json::from_str(&said).unwrap();
