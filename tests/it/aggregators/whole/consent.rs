@@ -5,7 +5,7 @@ use serde_json::json;
 use super::given::{
     CUSTOMER, INBOUND, More, Site, Store, TWILIO_TOKEN, fields, redis, text, twilio, twilio_signs,
 };
-use super::journey::{shows, takes};
+use super::journey::{sees, takes};
 use crate::net_server::on_a_core;
 
 const WORDS: More<'static> = More {
@@ -70,7 +70,7 @@ async fn a_stop_holds_in_every_session_until_a_start(mut site: Site) {
     let later = takes(&mut alice).await;
     assert_ne!(later, session);
     alice.does("send-message", says(&later, "planted three")).await;
-    alice.until("opted out", shows("OptOut")).await;
+    sees(&mut alice, "OptOut", 1).await;
     post(&site, 5);
     post(&site, 6);
     alice.hears("start").await;

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::given::{CUSTOMER, INFOBIP_PAIR, OTHER_CUSTOMER, PUBLIC, Site};
-use super::journey::{shown, shows, takes};
+use super::journey::{sees, shown, takes};
 use crate::net_server::on_a_core;
 use crate::support::receiver::{Say, Seen};
 
@@ -108,9 +108,7 @@ async fn a_batch_is_taken_whole_and_a_report_about_many_is_shown_at_each(mut sit
         sent.iter()
             .all(|one| one["webhooks"]["delivery"]["url"] == format!("{PUBLIC}{PATH}/status"))
     );
-    for _ in 0..2 {
-        alice.until("sent", shows("Sent")).await;
-    }
+    sees(&mut alice, "Sent", 2).await;
     let ids: Vec<&str> = sent
         .iter()
         .map(|one| one["webhooks"]["callbackData"].as_str().unwrap())
@@ -122,9 +120,7 @@ async fn a_batch_is_taken_whole_and_a_report_about_many_is_shown_at_each(mut sit
     let delivered = reports("DELIVERED", "DELIVERED_TO_HANDSET");
     assert_eq!(posted(&site, "status", "infobip:other", &delivered), 403);
     assert_eq!(posted(&site, "status", INFOBIP_PAIR, &delivered), 200);
-    for _ in 0..2 {
-        alice.until("delivered", shows("Delivered")).await;
-    }
+    sees(&mut alice, "Delivered", 2).await;
     assert_eq!(posted(&site, "status", INFOBIP_PAIR, &delivered), 200);
     assert_eq!(
         posted(

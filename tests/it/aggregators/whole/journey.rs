@@ -4,12 +4,16 @@ use serde_json::{Value, json};
 
 use crate::workspace::desktop::Desktop;
 
-/// A delivery is shown with this status.
-pub(super) fn shows(status: &'static str) -> impl Fn(&Value) -> bool {
-    move |frame| {
-        let lines = frame["messages"].as_array();
-        lines.is_some_and(|lines| lines.iter().any(|line| line["delivery"]["status"] == status))
+/// Waits until so many deliveries were shown with this status; some may have been shown before anybody looked.
+pub(super) async fn sees(desktop: &mut Desktop, status: &str, count: usize) {
+    while shown(desktop).iter().filter(|known| *known == status).count() < count {
+        desktop.until(status, is_delivery).await;
     }
+}
+
+fn is_delivery(frame: &Value) -> bool {
+    let lines = frame["messages"].as_array();
+    lines.is_some_and(|lines| lines.iter().any(|line| line["delivery"].is_object()))
 }
 
 /// Every status that was shown, in order.

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::given::{CUSTOMER, FORM, More, Site, Store, fields, form};
-use super::journey::{shown, shows, takes};
+use super::journey::{sees, shown, takes};
 use crate::net_server::on_a_core;
 use crate::support::receiver::{Say, Seen};
 
@@ -76,11 +76,11 @@ fn a_token_in_the_path_lets_texts_and_receipts_in() {
         let seen = site.provider.seen(1);
         let query = fields(seen[0].path.split_once('?').unwrap().1.as_bytes());
         assert_eq!(query["recipient"], CUSTOMER[1..]);
-        alice.until("sent", shows("Sent")).await;
+        sees(&mut alice, "Sent", 1).await;
         // Their receipts are queries as well, and name their id.
         let receipt = format!("{PATH}/status/{TOKEN}?messageId=k-out-1&status=DELIVRD");
         assert_eq!(site.node().send("GET", &receipt, &[], b"").0, 200);
-        alice.until("delivered", shows("Delivered")).await;
+        sees(&mut alice, "Delivered", 1).await;
         assert_eq!(shown(&alice), ["Sent", "Delivered"]);
         drop(alice);
         site.logs_hold_none_of(&[TOKEN]);

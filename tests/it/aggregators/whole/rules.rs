@@ -40,7 +40,10 @@ fn a_number_is_written_to_as_often_as_its_cap_allows_and_the_agent_sees_what_was
                 .does("send-message", json!({"session": session, "message": words}))
                 .await;
         }
-        alice.until("too many", failed("too-many")).await;
+        let too_many = failed("too-many");
+        if !alice.memory.seen.iter().any(&too_many) {
+            alice.until("too many", too_many).await;
+        }
         let sent = site.provider.seen(2);
         let sent: Vec<String> = sent.iter().map(|one| fields(&one.body)["Body"].clone()).collect();
         assert_eq!(sent, ["planted one", "planted two"]);

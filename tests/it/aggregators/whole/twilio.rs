@@ -5,7 +5,7 @@ use serde_json::json;
 use super::given::{
     CUSTOMER, FOREIGN_TOKEN, INBOUND, Site, TWILIO_TOKEN, fields, text, twilio, twilio_signs,
 };
-use super::journey::{shown, shows, takes};
+use super::journey::{sees, shown, takes};
 use crate::net_server::on_a_core;
 
 const HELLO: &str = "planted hello, is my order on its way?";
@@ -33,7 +33,7 @@ async fn a_text_is_answered_and_its_fate_is_shown(mut site: Site) {
         .await;
     let sent = fields(&site.provider.seen(1)[0].body);
     assert_eq!((sent["To"].as_str(), sent["Body"].as_str()), (CUSTOMER, ANSWER));
-    alice.until("sent", shows("Sent")).await;
+    sees(&mut alice, "Sent", 1).await;
     drop(alice);
 
     // Between the acceptance and the receipt the node is killed. Nothing is sent again.
@@ -48,12 +48,12 @@ async fn a_text_is_answered_and_its_fate_is_shown(mut site: Site) {
     let mut alice = site.node().agent("alice", "sms").await;
     alice.hears(AGAIN).await;
     assert_eq!(receipts[0].post(&site), 200);
-    alice.until("delivered", shows("Delivered")).await;
+    sees(&mut alice, "Delivered", 1).await;
     // One that comes late changes nothing, and neither does the same once more.
     assert_eq!(receipts[1].post(&site), 200);
     assert_eq!(receipts[0].post(&site), 200);
     assert_eq!(receipts[2].post(&site), 200);
-    alice.until("read", shows("Read")).await;
+    sees(&mut alice, "Read", 1).await;
     assert_eq!(shown(&alice), ["Sent", "Delivered", "Read"]);
     assert_eq!(alice.texts(&session), [HELLO, AGAIN, ANSWER]);
     assert_eq!(site.provider.count(), 1, "sent once");
@@ -108,7 +108,7 @@ async fn what_is_not_believed_changes_nothing_and_is_counted(site: Site) {
         .does("send-message", json!({"session": session, "message": ANSWER}))
         .await;
     let sent = fields(&site.provider.seen(1)[0].body);
-    alice.until("sent", shows("Sent")).await;
+    sees(&mut alice, "Sent", 1).await;
 
     let changed = super::given::Signed {
         body: told[0].body.replace("hello", "h%65llo!"),
