@@ -20,7 +20,7 @@ mod widget;
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
 use tokio::task::LocalSet;
 
@@ -68,15 +68,24 @@ fn main() -> Result<()> {
             }
             Scenario::Sms(args) => {
                 let folder = args.report.clone();
-                publish(&folder, "sms", &scenario::sms::run(args).await?)
+                sound(&folder, "sms", &scenario::sms::run(args).await?)
             }
             Scenario::Webhooks(args) => {
                 let folder = args.report.clone();
-                publish(&folder, "webhooks", &scenario::webhooks::run(args).await?)
+                sound(&folder, "webhooks", &scenario::webhooks::run(args).await?)
             }
             Scenario::Constant { addr } => constant::serve(addr).await,
         }
     })
+}
+
+/// Publishes; a run that lost something, or was told so, is none to go by.
+fn sound(folder: &Path, name: &str, results: &Results) -> Result<()> {
+    publish(folder, name, results)?;
+    if !results.errors.is_empty() {
+        bail!("{name}: not everything went as it must");
+    }
+    Ok(())
 }
 
 #[expect(

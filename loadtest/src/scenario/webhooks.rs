@@ -27,16 +27,16 @@ use crate::widget::Widget;
 #[derive(Debug, Clone, Args)]
 pub struct WebhooksArgs {
     /// Endpoints that answer at once.
-    #[arg(long, default_value_t = 50)]
+    #[arg(long, default_value_t = 8)]
     pub healthy: usize,
     /// Endpoints that answer late.
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 4)]
     pub slow: usize,
     /// How late, milliseconds.
     #[arg(long, default_value_t = 3_000)]
     pub late: u64,
     /// Endpoints that refuse every connection until the end.
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 4)]
     pub dead: usize,
     /// Chats that begin a second.
     #[arg(long, default_value_t = 5)]
@@ -59,6 +59,8 @@ pub struct WebhooksArgs {
 
 /// Connections that one address may open are limited by the server.
 const PER_ADDRESS: usize = 20;
+/// One session tells no more endpoints than this.
+const MOST: usize = 16;
 /// Every core knows what was provisioned this long ago.
 const KNOWN: Duration = Duration::from_secs(3);
 
@@ -67,6 +69,9 @@ type Begun = Rc<RefCell<Vec<(String, Instant)>>>;
 
 /// Runs the story.
 pub async fn run(args: WebhooksArgs) -> Result<Results> {
+    if args.healthy + args.slow + args.dead > MOST {
+        bail!("a session tells at most {MOST} endpoints");
+    }
     let mut server = args.server.clone();
     server.set.push("outbound.allow=127.0.0.0/8".to_owned());
     let story = Story {
