@@ -109,6 +109,8 @@ impl Server {
             "limits.rates.create=100000/s burst 100000".to_owned(),
             "limits.rates.api_key=1000000/s burst 1000000".to_owned(),
             "limits.connections.per_neighbourhood=20000".to_owned(),
+            // A few customers write as much as a whole country would.
+            "limits.texts.received=".to_owned(),
         ];
         settings.extend(args.set.iter().cloned());
         if let Some(file) = &args.provision {
