@@ -60,12 +60,27 @@ pub(super) fn calls(parts: &Parts, client: Client) -> Calls {
     Calls::new(client, parts.clock.clone())
 }
 
+/// Connection 12 of a core.
+pub(super) fn webhooks(parts: &Parts, calls: &Calls) -> Rc<Webhooks> {
+    let settings = WebhookSettings {
+        base: base(&parts.config),
+    };
+    let directory = Arc::clone(&parts.directory);
+    Rc::new(Webhooks::new(
+        calls.clone(),
+        parts.snapshots.clone(),
+        directory,
+        settings,
+    ))
+}
+
 /// Everybody who is told of effects.
 pub(super) fn dispatcher(
     parts: &Parts,
     calls: &Calls,
     media: &SharedMedia,
     campaigns: &Rc<Campaigns>,
+    webhooks: Rc<Webhooks>,
 ) -> Dispatcher {
     let config = &parts.config;
     let channels = ChannelSettings {
@@ -73,7 +88,6 @@ pub(super) fn dispatcher(
         max_file: config.media.max_file.len(),
         texts: limits::texts(config).1,
     };
-    let webhooks = WebhookSettings { base: base(config) };
     Dispatcher {
         bots: Some(Rc::new(Bots::new(calls.clone(), parts.snapshots.clone()))),
         channels: Some(Rc::new(Channels::new(
@@ -82,12 +96,7 @@ pub(super) fn dispatcher(
             Rc::clone(media),
             channels,
         ))),
-        webhooks: Some(Rc::new(Webhooks::new(
-            calls.clone(),
-            parts.snapshots.clone(),
-            Arc::clone(&parts.directory),
-            webhooks,
-        ))),
+        webhooks: Some(webhooks),
         history: Some(Rc::new(History::new(calls.clone(), parts.snapshots.clone()))),
         campaigns: Some(Rc::new(Campaign::new(
             Rc::clone(campaigns),

@@ -104,13 +104,16 @@ pub(super) async fn run(
     let campaigns = Campaigns::new(Rc::clone(&log), parts.clock.clone());
     let client = outward::client(&parts);
     let gws = GwsSide::new(&parts, &log, client.clone());
+    let calls = outward::calls(&parts, client);
+    let webhooks = outward::webhooks(&parts, &calls);
     let neighbours = Neighbours {
         router: gws.router(),
         deliverer: Rc::new(outward::dispatcher(
             &parts,
-            &outward::calls(&parts, client),
+            &calls,
             &media,
             &campaigns,
+            Rc::clone(&webhooks),
         )),
     };
     let shards = Shards::start(
@@ -123,6 +126,7 @@ pub(super) async fn run(
         options,
     );
     if core.index() == 0 {
+        tokio::task::spawn_local(webhooks.watch_over(shards.clone()));
         let every = parts.config.routing.sweep;
         let decides = gws.decides();
         tokio::task::spawn_local(sweep(shards.clone(), parts.snapshots.clone(), every, decides));

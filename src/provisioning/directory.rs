@@ -13,6 +13,7 @@ use thiserror::Error;
 use tracing::warn;
 
 use super::draft::{Draft, SecretWish};
+use super::notes::with_notes;
 use super::objects::{Kind, Object as _, Problems, Retention, SecretField, SecretForm};
 use super::row::{AuditEntry, KeyPurpose, ObjectId, Row, SealedBytes};
 use super::secret::{FreshKey, MasterKeys, SecretDigest, Unopenable, Vault, VaultError, fresh_api_key};
@@ -307,7 +308,8 @@ pub(super) fn compose(
 ) -> Result<(Row, Vec<String>), DirectoryError> {
     let kind = draft.kind;
     let mut secrets = old.map(|old| old.secrets.clone()).unwrap_or_default();
-    let mut fields = changed_fields(&draft.body, old);
+    let body = with_notes(draft, old);
+    let mut fields = changed_fields(&body, old);
     let wishes = draft.secrets.iter().map(|(spec, wish)| match wish {
         SecretWish::Set(plain) => (*spec, Some(plain)),
         SecretWish::Clear => (*spec, None),
@@ -343,7 +345,7 @@ pub(super) fn compose(
         tenant,
         id,
         name: draft.name.clone(),
-        body: draft.body.clone(),
+        body,
         secrets,
         version: 0,
         created: old.map_or(at, |old| old.created),

@@ -9,6 +9,7 @@ use super::objects::{
     Sender, Service, StandardResponse, Tenant, Webhook,
 };
 use super::secret::{check_api_key, check_static_token};
+use crate::protocol::webhook::is_signing_secret;
 
 /// An acceptable object that is not stored yet.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub struct Draft {
     pub body: Value,
     /// Write-only fields the caller gave.
     pub secrets: Vec<(&'static SecretField, SecretWish)>,
+    /// Whether the service itself speaks, and may write what only it notes.
+    pub(super) ours: bool,
 }
 
 /// What a caller wants of a write-only field. One that is not mentioned stays as it is.
@@ -32,6 +35,8 @@ pub enum SecretWish {
     Clear,
 }
 
+/// The secret of a webhook's Standard Webhooks headers.
+const SIGNING: &str = "signingSecret";
 /// The longest secret: a service account with its private key is about 2.5 kB.
 const SECRET_MAX: usize = 64 * 1024;
 
@@ -72,6 +77,7 @@ impl Draft {
             name,
             body,
             secrets,
+            ours: false,
         })
     }
 }
@@ -147,6 +153,9 @@ fn take_secrets(
             (_, SecretForm::Digest) => check_static_token(&text)
                 .err()
                 .map(|_| "not 16 to 256 visible characters"),
+            (Kind::Webhook, _) if spec.field == SIGNING && !are_signing_secrets(&text) => {
+                Some("one or two secrets `whsec_…` of 24 to 64 bytes, with a space between")
+            }
             (_, SecretForm::Sealed) if text.is_empty() => Some("empty; send null to clear it"),
             (_, SecretForm::Sealed) if text.len() > SECRET_MAX => Some("longer than 65536 bytes"),
             (_, SecretForm::Sealed) => None,
@@ -157,6 +166,13 @@ fn take_secrets(
         }
     }
     wishes
+}
+
+/// While a secret is replaced the field holds the new one and the old one.
+fn are_signing_secrets(text: &str) -> bool {
+    let mut secrets = text.split_whitespace();
+    let count = secrets.clone().count();
+    (1..=2).contains(&count) && secrets.all(is_signing_secret)
 }
 
 #[cfg(test)]
@@ -209,6 +225,25 @@ mod tests {
         assert_eq!((queue.name.as_str(), queue.priority), ("q", 3));
         assert!(read_stored::<Queue>(json!({"name": "q", "priority": "high"})).is_none());
         assert!(read_stored::<Queue>(json!("q")).is_none());
+    }
+
+    #[test]
+    fn a_signing_secret_that_would_sign_nothing_is_refused() {
+        let hook = |secret: &str| {
+            let body = json!({"name": "w", "url": "https://crm.example.com/", "signingSecret": secret});
+            parse(Kind::Webhook, body)
+        };
+        let secret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX";
+        assert!(hook(secret).is_ok() && hook(&format!("{secret} {secret}")).is_ok());
+        for wrong in [
+            "",
+            "secret",
+            "whsec_x",
+            &format!("{secret} x"),
+            &[secret; 3].join(" "),
+        ] {
+            assert!(hook(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

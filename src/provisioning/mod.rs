@@ -31,6 +31,7 @@ mod account;
 mod directory;
 mod draft;
 mod embedded;
+mod notes;
 mod postgres;
 mod rotation;
 mod row;

@@ -17,7 +17,7 @@ pub fn links(
     let hooks = |event: &str| {
         let mut ids: Vec<String> = snapshot
             .all::<Webhook>(tenant)
-            .filter(|hook| hook.value.enabled && hears(&hook.value, event, media))
+            .filter(|hook| hook.value.enabled && hook.value.is_proved() && hears(&hook.value, event, media))
             .map(|hook| hook.id.to_string())
             .collect();
         ids.sort_unstable();

@@ -56,11 +56,29 @@ impl Webhooks {
         }
     }
 
+    pub(super) const fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
+    pub(super) const fn snapshots(&self) -> &Snapshots {
+        &self.snapshots
+    }
+
+    pub(super) const fn directory(&self) -> &Arc<Directory> {
+        &self.directory
+    }
+
     async fn attempt(&self, shards: &Shards, delivery: &Delivery) -> Verdict {
         let snapshot = self.snapshots.load_full();
         let Some(hook) = hook(&snapshot, delivery) else {
             return Verdict::Dead("the webhook is gone or switched off".to_owned());
         };
+        if !hook.value.is_proved() {
+            // It had answered when the session began, and has moved since.
+            let wait = Schedule::Window.next(delivery.attempt.max(1), None, Uuid::new_v4().as_u64_pair().0);
+            let never = || Verdict::Dead("the endpoint has not answered its challenge".to_owned());
+            return wait.map_or_else(never, Verdict::Later);
+        }
         let event = match delivery.notice {
             Notice::Started => webhook::Event::Started,
             Notice::Finished => webhook::Event::Finished,
@@ -117,7 +135,7 @@ impl Webhooks {
     }
 
     /// The signed request. Only the timestamp of the optional scheme differs between two attempts.
-    fn call(
+    pub(super) fn call(
         &self,
         snapshot: &Snapshot,
         hook: &Stored<Webhook>,

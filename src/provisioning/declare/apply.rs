@@ -160,6 +160,7 @@ async fn apply_tenant_itself(
 ) -> Result<Item, DirectoryError> {
     let id = ObjectId::of_tenant(declared.id);
     let draft = || crate::provisioning::Draft {
+        ours: false,
         kind: Kind::Tenant,
         name: declared.draft.name.clone(),
         body: declared.draft.body.clone(),

@@ -26,6 +26,7 @@ mod service;
 mod standard_response;
 mod template;
 mod tenant;
+mod verification;
 mod webhook;
 
 pub use agent::{Agent, AgentRole};
@@ -50,4 +51,5 @@ pub use service::Service;
 pub use standard_response::StandardResponse;
 pub use template::{MessageTemplate, Texts};
 pub use tenant::{Tenant, TenantLimits};
+pub use verification::{Verification, VerificationState};
 pub use webhook::Webhook;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Kind, Object, Problems};
+use super::{Kind, Object, Problems, Verification};
 use crate::provisioning::snapshot::{Shelf, Shelves};
 
 /// A subscription to state changes of interactions (contract section 12). `secret` keys `X-Hub-Signature`,
@@ -26,6 +26,20 @@ pub struct Webhook {
     pub retry_attempts: Option<u32>,
     /// Off sends nothing; what is pending goes to the dead letters.
     pub enabled: bool,
+    /// Whether the endpoint must answer a challenge before it hears anything.
+    pub verify: bool,
+    /// What became of the challenge. Written by the service alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verification: Option<Verification>,
+}
+
+impl Webhook {
+    /// Whether the endpoint may be told anything: it has answered its challenge, or need not.
+    #[must_use]
+    pub fn is_proved(&self) -> bool {
+        let noted = self.verification.as_ref();
+        !self.verify || noted.is_some_and(|noted| noted.holds_for(&self.url))
+    }
 }
 
 impl Default for Webhook {
@@ -38,6 +52,8 @@ impl Default for Webhook {
             retry_timeout_ms: None,
             retry_attempts: None,
             enabled: true,
+            verify: false,
+            verification: None,
         }
     }
 }

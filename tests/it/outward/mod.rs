@@ -6,6 +6,7 @@ mod dead_letters;
 mod guides;
 mod history;
 mod messaging;
+mod ownership;
 mod webhooks;
 
 pub(crate) use webhooks::event;

@@ -161,6 +161,7 @@ async fn a_dump_holds_no_planted_secret() {
     );
     directory.create(&act(), TENANT, tenant, None).await.unwrap();
     let planted = "PLANTED-5f3a9c";
+    let signing = "whsec_PLANTED5f3a9cAAAAAAAAAAAAAAAAAAA";
     let key = "5f3a9c00-0000-4000-8000-00000000f00d";
     let objects = [
         (
@@ -177,7 +178,7 @@ async fn a_dump_holds_no_planted_secret() {
         ),
         (
             Kind::Webhook,
-            json!({"name": "w", "url": "https://example.com", "secret": planted, "signingSecret": planted}),
+            json!({"name": "w", "url": "https://example.com", "secret": planted, "signingSecret": signing}),
         ),
         (
             Kind::GapiLink,
@@ -201,7 +202,7 @@ async fn a_dump_holds_no_planted_secret() {
     }
     let dump = postgres.dump();
     assert!(dump.contains("kaleyra"), "the dump has the objects");
-    assert!(!dump.contains(planted));
+    assert!(!dump.contains(planted) && !dump.contains(signing));
     assert!(!dump.contains(key));
     // bytea is dumped in hexadecimal.
     let hex = |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
