@@ -15,7 +15,7 @@ use crate::api::internal::Internal;
 use crate::api::plugins::Plugins;
 use crate::api::provisioning::ProvisioningApi;
 use crate::api::public::Public;
-use crate::config::Config;
+use crate::config::{Config, ScannerAddress};
 use crate::ingress::aggregators::{AggregatorSettings, Aggregators, Feeder, Spool};
 use crate::ingress::campaign::{Campaigning, CampaigningParts};
 use crate::ingress::channel::Intake;
@@ -25,7 +25,7 @@ use crate::ingress::securemail::{SecureMail, SecureMailSettings};
 use crate::ingress::tenant::{TenantOptions, TenantService};
 use crate::ingress::widgets::{WidgetOptions, Widgets};
 use crate::ingress::workspace::{Workspace, WorkspaceParts};
-use crate::log::media::{DirectoryMedia, SharedMedia};
+use crate::log::media::{Clamd, ClamdAddress, DirectoryMedia, Scanned, SharedMedia};
 use crate::log::{Durability, NodeId, SharedLog, StoreInfo};
 use crate::net::client::ClientOptions;
 use crate::net::echo::Echo;
@@ -203,8 +203,17 @@ fn media(parts: &Parts) -> anyhow::Result<SharedMedia> {
         .directory
         .clone()
         .unwrap_or_else(|| config.store.data_dir.join("media"));
-    let media = DirectoryMedia::open(&directory, MEDIA_WRITERS).context("the media directory")?;
-    Ok(media)
+    let media: SharedMedia =
+        DirectoryMedia::open(&directory, MEDIA_WRITERS).context("the media directory")?;
+    let scan = &config.media_scan;
+    let Some(clamd) = &scan.clamd else {
+        return Ok(media);
+    };
+    let address = match clamd {
+        ScannerAddress::Tcp(address) => ClamdAddress::Tcp(address.clone()),
+        ScannerAddress::Unix(path) => ClamdAddress::Unix(path.clone()),
+    };
+    Ok(Scanned::new(media, Box::new(Clamd::new(address, scan.timeout))))
 }
 
 /// Everything the listeners of one core serve.

@@ -15,6 +15,7 @@ use super::postgres::Postgres;
 use super::provisioning::Provisioning;
 use super::reader::{Reader, Section};
 use super::routing::Routing;
+use super::scan::MediaScan;
 use super::store::Store;
 use super::telemetry::Telemetry;
 
@@ -43,6 +44,8 @@ pub struct Config {
     pub routing: Routing,
     /// Files and pictures.
     pub media: Media,
+    /// Who looks at them.
+    pub media_scan: MediaScan,
     /// Callbacks of SMS and e-mail providers.
     pub aggregators: Aggregators,
     /// Requests the service makes itself.
@@ -69,6 +72,7 @@ impl Config {
             campaign: Campaign::read("campaign", reader),
             routing: Routing::read("routing", reader),
             media: Media::read("media", reader),
+            media_scan: MediaScan::read("media.scan", reader),
             aggregators: Aggregators::read("aggregators", reader),
             outbound: Outbound::read("outbound", reader),
             drain: Drain::read("drain", reader),

@@ -179,6 +179,9 @@ fn refused_fault(refused: Refused) -> Fault {
 }
 
 fn store_fault(error: MediaError) -> Fault {
+    if matches!(error, MediaError::Infected) {
+        return refused_fault(Refused::Infected);
+    }
     tracing::warn!(%error, "media store");
     Fault::unavailable(std::time::Duration::from_secs(2))
 }

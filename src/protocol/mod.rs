@@ -9,6 +9,7 @@ pub mod body;
 pub mod bot;
 pub mod campaign;
 pub mod channel;
+pub mod clamd;
 pub mod client_token;
 mod depth;
 pub mod entry;

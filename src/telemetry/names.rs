@@ -107,6 +107,7 @@ metrics! {
     APPENDS_UNKNOWN "nexus_log_unknown_total" Kind::Counter, [], "Appends whose outcome had to be read back.";
     APPENDS_REPEATED "nexus_log_repeats_total" Kind::Counter, [], "Requests that got the first answer of their key.";
     WEBHOOKS_DISABLED "nexus_webhooks_disabled_total" Kind::Counter, [], "Webhooks disabled because they answered nothing for too long.";
+    MEDIA_SCANS "nexus_media_scans_total" Kind::Counter, ["outcome"], "Files a virus scanner was to look at: clean, infected, unavailable.";
     ATTACHMENTS_REFUSED "nexus_attachments_refused_total" Kind::Counter, [], "Files of messages that were not taken.";
     CAMPAIGN_BATCHES "nexus_campaign_batches_total" Kind::Counter, ["media", "test"], "Batches of campaigns taken, repeats not counted.";
     CAMPAIGN_MESSAGES "nexus_campaign_messages_total" Kind::Counter, ["outcome"],

@@ -29,6 +29,7 @@ mod privacy;
 mod process;
 mod provisioning;
 mod redis_faults;
+mod scan;
 mod securemail;
 mod support;
 mod widgets;

@@ -9,6 +9,7 @@ use crate::egress::dispatcher::{Callee, NotAnswered, Schedule, record};
 use crate::log::media::{NotKept, keep};
 use crate::model::MediaId;
 use crate::net::client::{Call, Guard};
+use crate::protocol::file::Refused;
 use crate::session::{File, Rejection, ServiceAct, SessionInput};
 use crate::shard::{Delivery, ShardError, Shards, Verdict};
 
@@ -82,6 +83,7 @@ impl Channels {
                 length: kept.length,
                 name: kept.name,
             })),
+            Err(NotKept::Refused(Refused::Infected)) => Ok(Err("infected".to_owned())),
             Err(NotKept::Refused(_)) => Ok(Err("type".to_owned())),
             Err(NotKept::Store(_)) => Err(again),
         }

@@ -15,6 +15,7 @@ use crate::protocol::channel::sms::keywords::Keyword;
 use crate::protocol::channel::sms::rules::Rules;
 use crate::protocol::channel::sms::velocity::Caps;
 use crate::protocol::channel::{Attachment, AttachmentSource, Callback, Inbound};
+use crate::protocol::file::Refused;
 use crate::provisioning::Snapshot;
 use crate::provisioning::objects::{Channel, Stored};
 use crate::session::{Arrival, FILES_MAX, File, Rejection};
@@ -253,7 +254,7 @@ impl Intake {
             entered: is_secure(channel),
             reply: None,
         };
-        let mut kept = Vec::new();
+        let (mut kept, mut withheld) = (Vec::new(), 0);
         for attachment in message.attachments.into_iter().take(FILES_MAX) {
             let Attachment { source, name, mime } = attachment;
             match source {
@@ -266,6 +267,7 @@ impl Intake {
                             arrival.stored.push(stored(file));
                         }
                         Err(NotKept::Refused(reason)) => {
+                            withheld += usize::from(reason == Refused::Infected);
                             tracing::info!(channel = %channel.id, %reason, "attachment refused");
                             metrics::counter!(names::ATTACHMENTS_REFUSED).increment(1);
                         }
@@ -282,6 +284,14 @@ impl Intake {
                     arrival.stored.push(stored(file.ok_or(Refusal::NoSuchMedia)?));
                 }
             }
+        }
+        if withheld > 0 {
+            // Whoever reads it must know that there was more, and why it is not there.
+            let text = String::from_utf8_lossy(&arrival.text);
+            arrival.text = format!("{text}\n\n[{withheld} infected: withheld]")
+                .trim_start()
+                .to_owned()
+                .into();
         }
         Ok((arrival, kept))
     }

@@ -173,6 +173,9 @@ fn not_taken(refused: Refused) -> Fault {
 }
 
 fn unavailable(error: MediaError) -> Fault {
+    if matches!(error, MediaError::Infected) {
+        return not_taken(Refused::Infected);
+    }
     tracing::warn!(%error, "upload not stored");
     Fault::unavailable(Duration::from_secs(5))
 }

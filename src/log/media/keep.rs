@@ -32,7 +32,16 @@ pub enum NotKept {
     Refused(#[from] Refused),
     /// The store is in trouble; later it may do.
     #[error(transparent)]
-    Store(#[from] MediaError),
+    Store(MediaError),
+}
+
+impl From<MediaError> for NotKept {
+    fn from(error: MediaError) -> Self {
+        match error {
+            MediaError::Infected => Self::Refused(Refused::Infected),
+            error => Self::Store(error),
+        }
+    }
 }
 
 /// Judges a file and keeps it under `id`.

@@ -15,7 +15,7 @@ pub type MediaFuture<'a, T> = LocalBoxFuture<'a, Result<T, MediaError>>;
 /// A core's handle on the media.
 pub type SharedMedia = Rc<dyn Media>;
 
-/// A media store's failure. Never the caller's fault; becomes 503.
+/// A media store's failure. But for [`Self::Infected`] never the caller's fault; becomes 503.
 #[derive(Debug, thiserror::Error)]
 pub enum MediaError {
     /// Full, read-only, gone. Nothing was kept.
@@ -24,6 +24,12 @@ pub enum MediaError {
     /// As many writers as it takes are at work.
     #[error("the media store is busy")]
     Busy,
+    /// The scanner that must look at every file is away.
+    #[error("the virus scanner is away")]
+    Unscanned,
+    /// The scanner found something in the file. The one failure that trying again does not help.
+    #[error("the file is infected")]
+    Infected,
 }
 
 /// Where uploads and attachments lie.

@@ -35,6 +35,9 @@ pub enum Refused {
     /// It begins as a type of the table and does not go on as one.
     #[error("the file is damaged or is two types at once")]
     Impure,
+    /// A scanner found something in it.
+    #[error("the file is infected")]
+    Infected,
     /// A picture with more pixels than a viewer should be asked for.
     #[error("the picture has too many pixels")]
     Pixels,
