@@ -58,6 +58,24 @@ impl Subscriber {
     }
 }
 
+/// Opens chats until the subscriber hears of one at this path: what is shown is in force a moment later.
+fn until_heard(whole: &Whole, subscriber: &Subscriber, path: &str) {
+    let heard = || {
+        let session = a_chat(whole);
+        let of_it = |one: &Value| one["session"] == session.as_str() && one["path"] == path;
+        let heard = || subscriber.notices().iter().filter(|one| of_it(one)).count() == 2;
+        let begun = std::time::Instant::now();
+        while begun.elapsed() < Duration::from_secs(3) {
+            if heard() {
+                return true;
+            }
+            std::thread::yield_now();
+        }
+        false
+    };
+    eventually("a notice", Duration::from_secs(40), heard);
+}
+
 fn admin(whole: &Whole, method: &str, id: &str, body: &Value) -> Value {
     let headers = [("x-api-key", ADMIN_KEY), ("content-type", "application/json")];
     let body = if body.is_null() {
@@ -120,15 +138,18 @@ fn an_endpoint_hears_nothing_until_it_has_answered_its_challenge_and_again_when_
     eventually("the refusal to be shown", Duration::from_secs(20), refused);
     let shown = admin(&whole, "GET", &id, &Value::Null);
     assert_eq!(shown["verification"]["state"], "pending", "{shown}");
-    a_chat(&whole);
+    let before = a_chat(&whole);
 
     subscriber.control(&json!({"echo": "json"}));
     eventually("the endpoint to be believed", Duration::from_secs(40), || {
         is_verified(&whole, &id)
     });
-    a_chat(&whole);
-    let heard = subscriber.heard(2);
-    assert_eq!(heard.len(), 2, "nothing of the chat before: {heard:?}");
+    until_heard(&whole, &subscriber, "/one");
+    let of_before = |one: &Value| one["session"] == before.as_str();
+    assert!(
+        !subscriber.notices().iter().any(of_before),
+        "nothing of the chat before"
+    );
 
     // Another address is another endpoint.
     subscriber.control(&json!({"echo": "text"}));
@@ -137,9 +158,10 @@ fn an_endpoint_hears_nothing_until_it_has_answered_its_challenge_and_again_when_
     eventually("the new address to be believed", Duration::from_secs(20), || {
         is_verified(&whole, &id)
     });
-    a_chat(&whole);
-    let heard = subscriber.heard(4);
-    assert!(heard[2..].iter().all(|one| one["path"] == "/two"), "{heard:?}");
+    let old = subscriber.notices().len();
+    until_heard(&whole, &subscriber, "/two");
+    let heard = subscriber.notices();
+    assert!(heard[old..].iter().all(|one| one["path"] == "/two"), "{heard:?}");
     // Nothing else about it asks again.
     let renamed = json!({"name": "other", "url": subscriber.url("/two"), "verify": true});
     assert_eq!(

@@ -56,7 +56,8 @@ class Handler(BaseHTTPRequestHandler):
         with lock:
             event = said["data"]["entities"][0]
             seen["notices"].append(
-                {"event": event["event"], "id": self.headers["webhook-id"], "fits": fits, "path": self.path}
+                {"event": event["event"], "id": self.headers["webhook-id"], "fits": fits, "path": self.path,
+                 "session": event["entity"]["id"]}
             )
         self.answer(200, '{"status":{"code":0}}', "application/json")
 
