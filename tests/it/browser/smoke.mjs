@@ -1,4 +1,4 @@
-// Shows that the harness works: opens URL, presses the button, says the title.
+// Shows that the harness works: opens URL, presses the button, says the title. The picture is called NAME.
 import { browse } from './harness.mjs'
 
 await browse(async ({ page, shot }) => {
@@ -6,5 +6,5 @@ await browse(async ({ page, shot }) => {
   await tab.goto(process.env.URL)
   await tab.getByRole('button').click()
   console.log(await tab.title(), await tab.getByRole('button').textContent())
-  await shot(tab, 'smoke')
+  await shot(tab, process.env.NAME)
 })

@@ -45,7 +45,7 @@ mod tests {
     fn a_page_is_driven_and_kept_as_a_picture() {
         let url =
             page("<!doctype html><title>Greeting</title><button onclick='this.textContent=1'>0</button>");
-        let said = browse("smoke.mjs", &[("URL", &url)]);
+        let said = browse("smoke.mjs", &[("URL", &url), ("NAME", "smoke")]);
         assert!(said.contains("Greeting 1"), "{said}");
         let picture = std::fs::read(node::artifacts().join("smoke.png")).unwrap();
         assert_eq!(&picture[1..4], b"PNG");
@@ -56,6 +56,6 @@ mod tests {
     fn a_page_that_fails_fails_the_journey() {
         let url =
             page("<!doctype html><title>Broken</title><button>0</button><script>throw Error('no')</script>");
-        browse("smoke.mjs", &[("URL", &url)]);
+        browse("smoke.mjs", &[("URL", &url), ("NAME", "smoke-of-a-broken-page")]);
     }
 }

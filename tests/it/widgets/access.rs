@@ -20,7 +20,7 @@ allowedOrigins = ["https://shop.example"]
 [[tenant.apikeys]]
 name = "Chat"
 type = "chat"
-key = "22222222-2222-4333-8444-555555555555"
+key = "66666666-2222-4333-8444-555555555555"
 permissions = ["nexus:consumer:*"]
 [[tenant.apikeys]]
 name = "Off"
@@ -43,7 +43,7 @@ name = "closed"
 queue = "chat.inbound"
 enabled = false
 "#;
-const OTHER_KEY: &str = "22222222-2222-4333-8444-555555555555";
+const OTHER_KEY: &str = "66666666-2222-4333-8444-555555555555";
 
 async fn with_another_tenant(options: WidgetOptions) -> Chat {
     let chat = Chat::start_with(options).await;
