@@ -72,7 +72,7 @@ impl Spool {
     /// Keeps a callback; it is on the disk when this resolves.
     ///
     /// # Errors
-    /// [`NotSpooled`]: it is too large, there is no room, or the disk does not take it.
+    /// It is too large, there is no room, or the disk does not take it.
     pub async fn keep(&self, entry: &Entry) -> Result<(), NotSpooled> {
         let counted = |outcome| metrics::counter!(names::SPOOLED, "outcome" => outcome).increment(1);
         let _permit = self.waiting.try_acquire().map_err(|_| {
