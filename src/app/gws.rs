@@ -8,6 +8,7 @@ use crate::model::TenantId;
 use crate::net::client::Client;
 use crate::routing::{BuiltinRouter, GwsRouter, watch_gws};
 use crate::runtime::cores::CoreId;
+use crate::runtime::drain::Phase;
 use crate::shard::{Router, Shards};
 
 use super::serving::Parts;
@@ -15,6 +16,7 @@ use super::serving::Parts;
 /// GWS as one core has it.
 pub(super) struct GwsSide {
     router: Rc<GwsRouter>,
+    link: GwsLink,
     client: Client,
     configurations: Configurations,
 }
@@ -25,7 +27,8 @@ impl GwsSide {
         let builtin = BuiltinRouter::new(Rc::clone(log));
         let patience = parts.config.routing.gws_patience;
         Self {
-            router: Rc::new(GwsRouter::new(builtin, Rc::new(link), patience)),
+            router: Rc::new(GwsRouter::new(builtin, Rc::new(link.clone()), patience)),
+            link,
             client,
             configurations: Configurations::default(),
         }
@@ -46,6 +49,12 @@ impl GwsSide {
     pub(super) fn start(&self, parts: &Parts, core: CoreId, shards: &Shards) {
         let router = Rc::clone(&self.router);
         tokio::task::spawn_local(watch_gws(router, shards.clone(), parts.snapshots.clone()));
+        let (link, mut drain) = (self.link.clone(), parts.drain.clone());
+        tokio::task::spawn_local(async move {
+            let _open = drain.retain(Phase::Released);
+            drain.reached(Phase::Released).await;
+            link.end().await;
+        });
         if core.index() != 0 {
             return;
         }
@@ -56,6 +65,7 @@ impl GwsSide {
             client: self.client.clone(),
             clock: parts.clock.clone(),
             random,
+            drain: parts.drain.clone(),
         };
         tokio::task::spawn_local(lead(leader, Rc::clone(&self.configurations)));
     }

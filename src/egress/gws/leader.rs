@@ -6,7 +6,9 @@ use std::rc::Rc;
 use std::str::FromStr as _;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::log::{NodeId, Pair};
 use crate::model::{AgentId, Digest, LogId, LogKind, TenantId};
@@ -15,6 +17,7 @@ use crate::protocol::entry::SCHEMA_LEVEL;
 use crate::protocol::gws::{Interaction, Objects};
 use crate::provisioning::{Snapshot, Snapshots};
 use crate::runtime::Clock;
+use crate::runtime::drain::{DrainToken, Phase};
 use crate::shard::Shards;
 use crate::telemetry::names;
 
@@ -26,6 +29,8 @@ use super::session::Session;
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// A node that has not announced itself for this long is taken for dead.
 const NODE_TTL_MS: u64 = 15_000;
+/// What saying goodbye to every GWS may take together.
+const GOODBYES: Duration = Duration::from_secs(5);
 /// States of an interaction in which an agent is meant for it.
 const MEANT: [&str; 2] = ["Invited", "Processing"];
 
@@ -43,6 +48,8 @@ pub struct Leader {
     pub clock: Clock,
     /// 64 random bits.
     pub random: fn() -> u64,
+    /// The graceful stop.
+    pub drain: DrainToken,
 }
 
 /// What was read of each tenant's configuration.
@@ -51,16 +58,22 @@ pub type Configurations = Rc<RefCell<HashMap<TenantId, Objects>>>;
 struct Following {
     version: u64,
     stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
 }
 
 /// Follows the events of the tenants that fall to this node, as long as the core runs. A session that is meant for an agent
-/// is offered to them.
+/// is offered to them. When the node stops it says goodbye, so that another node's session is the only one.
 pub async fn lead(leader: Leader, configurations: Configurations) {
+    let mut drain = leader.drain.clone();
+    let _open = drain.retain(Phase::Released);
     let mut following: HashMap<TenantId, Following> = HashMap::new();
     let mut ticks = tokio::time::interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        ticks.tick().await;
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = drain.reached(Phase::Released) => return part(following).await,
+        }
         // Who cannot be asked who lives stays with what it has: twice is better than not at all.
         let log = leader.shards.log();
         let Ok(nodes) = log.announce(leader.node, SCHEMA_LEVEL, NODE_TTL_MS).await else {
@@ -85,13 +98,24 @@ pub async fn lead(leader: Leader, configurations: Configurations) {
                 let session = Session::new(leader.client.clone(), account, leader.clock.clone());
                 let (configurations, shards) = (Rc::clone(&configurations), leader.shards.clone());
                 let (clock, random) = (leader.clock.clone(), leader.random);
-                tokio::task::spawn_local(async move {
+                let task = tokio::task::spawn_local(async move {
                     let told = move |told| heard(tenant, told, &configurations, &shards);
                     follow(Rc::new(session), clock, random, stopped, told).await;
                 });
-                Following { version, stop }
+                Following { version, stop, task }
             });
         }
+    }
+}
+
+/// Ends every session, without waiting long for anybody.
+async fn part(following: HashMap<TenantId, Following>) {
+    for it in following.values() {
+        let _ = it.stop.send(true);
+    }
+    let tasks = following.into_values().map(|it| it.task);
+    if tokio::time::timeout(GOODBYES, join_all(tasks)).await.is_err() {
+        tracing::info!("a GWS was left without a goodbye; its session there runs out");
     }
 }
 

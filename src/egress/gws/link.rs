@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use futures_util::future::LocalBoxFuture;
+use futures_util::future::{LocalBoxFuture, join_all};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -127,6 +127,12 @@ impl GwsLink {
             }
         }
         outcome
+    }
+
+    /// Says goodbye for every tenant. What is asked afterwards begins a session anew.
+    pub async fn end(&self) {
+        let sessions: Vec<_> = self.0.sessions.borrow_mut().drain().collect();
+        join_all(sessions.iter().map(|(_, session)| session.end())).await;
     }
 
     /// The session of a tenant; a new one when its link has changed.

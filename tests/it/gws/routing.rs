@@ -43,6 +43,7 @@ async fn start(peer: Peer) -> Chat {
     let snapshots = chat.provisioning.snapshots().clone();
     tokio::task::spawn_local(watch_gws(router, chat.shards.clone(), snapshots.clone()));
     let leader = Leader {
+        drain: nexus::runtime::drain::DrainToken::never(),
         shards: chat.shards.clone(),
         node: NodeId(Uuid::from_u128(1)),
         snapshots,
