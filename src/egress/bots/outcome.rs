@@ -5,14 +5,11 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use crate::model::TenantId;
-use crate::protocol::bot::{BotAnswer, BotFault, Handover, spelled_out};
+use crate::protocol::bot::{BotAnswer, BotFault, CHOICES, Handover, spelled_out};
 use crate::provisioning::Snapshot;
 use crate::provisioning::objects::Queue;
 use crate::routing;
 use crate::session::{BotAct, BotThen, Place, Session};
-
-/// The key of the attached data under which the choices stand that the bot offered last: pairs of label and payload.
-pub(super) const CHOICES: &str = "botChoices";
 
 /// Why a bot is not asked, or its answer does not count. What it says is for agents and operators: nothing personal, no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use crate::protocol::bot::{self, Line, Said, Turn, Voice};
 use crate::session::Session;
 use crate::shard::SessionView;
 
-use super::outcome::{CHOICES, offered};
+use super::outcome::offered;
 
 /// Lines of the conversation a bot is shown.
 const HISTORY: usize = 20;
@@ -43,7 +43,7 @@ pub(super) fn turn(view: &SessionView, name: &str, n: u64) -> Option<Turn> {
         .collect();
     history.drain(..history.len().saturating_sub(HISTORY));
     let mut user_data = state.data().clone();
-    user_data.remove(CHOICES);
+    user_data.remove(bot::CHOICES);
     Some(Turn {
         session: view.log,
         n,

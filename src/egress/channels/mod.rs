@@ -3,6 +3,7 @@
 //! **Owns** the rendering of a record into the normalised message, the judgement of the provider's answer and its record in the
 //! session. **Must never happen**: a second send of a message whose acceptance is recorded; a send to somebody who opted out.
 
+mod choices;
 mod connection;
 mod fetch;
 mod gate;

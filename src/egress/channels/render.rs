@@ -16,6 +16,7 @@ use crate::provisioning::account;
 use crate::provisioning::objects::{Channel, Stored};
 use crate::shard::Verdict;
 
+use super::choices::{self, Choices};
 use super::connection::Channels;
 
 impl Channels {
@@ -23,7 +24,12 @@ impl Channels {
     ///
     /// # Errors
     /// The verdict when it cannot be rendered: what it needs was erased, or cannot be read now.
-    pub(super) async fn render(&self, channel: &Stored<Channel>, about: &About) -> Result<Outbound, Verdict> {
+    pub(super) async fn render(
+        &self,
+        channel: &Stored<Channel>,
+        about: &About,
+        choices: Choices,
+    ) -> Result<Outbound, Verdict> {
         let gone = |what: &str| Verdict::Dead(format!("{what} was erased"));
         let (state, entry) = (&about.view.state, &about.entry);
         let outside = state.outside();
@@ -44,7 +50,11 @@ impl Channels {
                 kind:
                     MessageKind::Text | MessageKind::PushUrl | MessageKind::Notice | MessageKind::CustomNotice,
                 ..
-            } => body.clone_into(&mut message.text),
+            } => {
+                body.clone_into(&mut message.text);
+                choices::place(&channel.value, choices, &mut message);
+                message.automatic = choices::is_by_a_bot(about);
+            }
             SessionEvent::File { media, mime, .. } => {
                 let source = self
                     .source(channel, about.view.state.about().map(|it| it.tenant), *media)

@@ -13,6 +13,7 @@ use crate::provisioning::objects::{Channel, Stored};
 use crate::session::{Outside, Rejection, ServiceAct, SessionInput};
 use crate::shard::{Delivery, ShardError, Shards, Verdict};
 
+use super::choices;
 use super::connection::Channels;
 use super::gate::Held;
 use super::transmit::{Sent, Way, refer};
@@ -60,7 +61,11 @@ impl Channels {
                 return Verdict::Done;
             }
         }
-        let message = match self.render(channel, &about).await {
+        let choices = match choices::offered(shards, delivery.id, &about).await {
+            Ok(choices) => choices,
+            Err(verdict) => return verdict,
+        };
+        let message = match self.render(channel, &about, choices).await {
             Ok(message) => message,
             Err(verdict) => return verdict,
         };

@@ -1,5 +1,8 @@
 //! Choices a bot offers where a customer can only write: spelled out as numbered lines, and recognised in what comes back.
 
+/// The key of the attached data under which the choices stand that a bot offered last: pairs of label and payload.
+pub const CHOICES: &str = "botChoices";
+
 /// The lines that offer choices, to be said after the bot's words.
 #[must_use]
 pub fn spelled_out(choices: &[(String, String)]) -> String {

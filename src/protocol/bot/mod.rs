@@ -21,7 +21,7 @@ mod turn;
 mod webhook;
 
 pub use answer::{BotAnswer, BotFault, Handover};
-pub use choices::{chosen, spelled_out};
+pub use choices::{CHOICES, chosen, spelled_out};
 pub use dialect::{AccessToken, BotDialect, Grant, dialect};
 pub use sigv4::{SigV4, Signed};
 pub use turn::{Line, Said, Turn, Voice};

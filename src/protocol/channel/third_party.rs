@@ -98,6 +98,9 @@ struct Outgoing<'a> {
     attachments: Vec<OutgoingFile<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     quick_replies: Vec<QuickReply<'a>>,
+    /// A program's words: nothing automatic is to answer them.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    automatic: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     subject: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -314,6 +317,7 @@ fn outgoing(message: &Outbound) -> Outgoing<'_> {
             .iter()
             .map(|(text, payload)| QuickReply { text, payload })
             .collect(),
+        automatic: message.automatic,
         subject: message.subject.as_deref(),
         in_reply_to: message.thread.in_reply_to.as_deref(),
         references: &message.thread.references,

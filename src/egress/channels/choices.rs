@@ -1,0 +1,135 @@
+//! The choices that stand beside a bot's words, as the customer's messenger can show them.
+
+use serde_json::Value;
+
+use crate::egress::dispatcher::{About, record};
+use crate::log::EffectId;
+use crate::model::{Media, Role, SessionEvent};
+use crate::protocol::bot::{CHOICES, spelled_out};
+use crate::protocol::channel::Outbound;
+use crate::provisioning::objects::Channel;
+use crate::shard::{Shards, Verdict};
+
+/// WhatsApp shows so many buttons.
+const WHATSAPP_MOST: usize = 3;
+/// Characters on one of them.
+const WHATSAPP_LABEL: usize = 20;
+
+/// Pairs of label and payload.
+pub(super) type Choices = Vec<(String, String)>;
+
+/// Whether a record's author is a bot.
+pub(super) fn is_by_a_bot(about: &About) -> bool {
+    let SessionEvent::Message { from: Some(from), .. } = &about.entry.record.event else {
+        return false;
+    };
+    let author = about.view.state.participants().get(*from);
+    author.is_some_and(|author| author.role == Role::Bot)
+}
+
+/// What a bot offers with a message: it stands in the record after its last words, written with them. What the session offers by
+/// now may be something else.
+///
+/// # Errors
+/// The verdict when the record cannot be read now.
+pub(super) async fn offered(shards: &Shards, id: EffectId, about: &About) -> Result<Choices, Verdict> {
+    if !is_by_a_bot(about) {
+        return Ok(Choices::new());
+    }
+    let next = match record(shards, id, about.entry.n + 1).await {
+        Ok(next) => next,
+        Err(Verdict::Later(wait)) => return Err(Verdict::Later(wait)),
+        Err(_) => return Ok(Choices::new()),
+    };
+    let SessionEvent::UserData { by: Some(_), .. } = &next.entry.record.event else {
+        return Ok(Choices::new());
+    };
+    let data: Value = serde_json::from_str(next.entry.record.body.as_str()).unwrap_or_default();
+    let pairs = data.get(CHOICES).and_then(Value::as_array);
+    let pair = |pair: &Value| {
+        Some((
+            pair.get(0)?.as_str()?.to_owned(),
+            pair.get(1)?.as_str()?.to_owned(),
+        ))
+    };
+    Ok(pairs.into_iter().flatten().filter_map(pair).collect())
+}
+
+/// Puts choices where the messenger shows them as buttons; everywhere else they stay the numbered lines that end the words.
+pub(super) fn place(channel: &Channel, choices: Choices, message: &mut Outbound) {
+    if !shows(channel, &choices) {
+        return;
+    }
+    let lines = spelled_out(&choices);
+    if let Some(words) = message.text.strip_suffix(&lines) {
+        let words = words.trim_end_matches('\n').to_owned();
+        // A message of buttons alone keeps its lines: no messenger shows buttons without words.
+        if !words.is_empty() {
+            message.text = words;
+        }
+    }
+    message.quick_replies = choices;
+}
+
+/// Whether a channel's messenger shows these choices as buttons.
+fn shows(channel: &Channel, choices: &[(String, String)]) -> bool {
+    let messenger = channel.provider == "third-party" && channel.media == Media::Social;
+    let subtype = channel.config.get("subtype").and_then(Value::as_str);
+    let fits = match subtype {
+        Some("WhatsApp") => {
+            let short = |(label, _): &(String, String)| label.chars().count() <= WHATSAPP_LABEL;
+            choices.len() <= WHATSAPP_MOST && choices.iter().all(short)
+        }
+        _ => true,
+    };
+    messenger && fits && !choices.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn channel(media: &str, subtype: &str) -> Channel {
+        let channel = json!({"name": "c", "media": media, "provider": "third-party", "address": "bank", "endpoint": "e",
+            "webhookUrl": "https://peer.example.com/hook", "config": {"subtype": subtype}});
+        serde_json::from_value(channel).unwrap()
+    }
+
+    fn shown(channel: &Channel, labels: &[&str]) -> Outbound {
+        let choices: Choices = labels
+            .iter()
+            .map(|label| ((*label).to_owned(), label.to_lowercase()))
+            .collect();
+        let mut message = Outbound {
+            text: format!("What is it about?\n{}", spelled_out(&choices)),
+            ..Outbound::default()
+        };
+        place(channel, choices, &mut message);
+        message
+    }
+
+    #[test]
+    fn a_messenger_gets_buttons_and_a_text_message_numbered_lines() {
+        let buttons = shown(&channel("social", "WhatsApp"), &["Billing", "Orders"]);
+        assert_eq!(buttons.text, "What is it about?");
+        assert_eq!(
+            buttons.quick_replies[1],
+            ("Orders".to_owned(), "orders".to_owned())
+        );
+        let text = shown(&channel("sms", ""), &["Billing", "Orders"]);
+        assert_eq!(text.text, "What is it about?\n1. Billing\n2. Orders");
+        assert!(text.quick_replies.is_empty());
+    }
+
+    #[test]
+    fn what_does_not_fit_on_buttons_stays_lines() {
+        let four = shown(&channel("social", "WhatsApp"), &["A", "B", "C", "D"]);
+        assert!(four.quick_replies.is_empty() && four.text.ends_with("4. D"));
+        let long = shown(&channel("social", "WhatsApp"), &["Something else that is long"]);
+        assert!(long.quick_replies.is_empty());
+        let facebook = shown(&channel("social", "FacebookPrivate"), &["A", "B", "C", "D"]);
+        assert_eq!(facebook.quick_replies.len(), 4);
+    }
+}
