@@ -5,6 +5,7 @@
 
 mod doors;
 mod gws;
+mod history;
 mod limits;
 mod outward;
 mod serving;

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use crate::config::Config;
 use crate::egress::campaign::Campaign;
 use crate::egress::channels::{ChannelSettings, Channels};
-use crate::egress::dispatcher::Calls;
+use crate::egress::dispatcher::{Calls, Connection};
 use crate::egress::history::History;
 use crate::egress::webhooks::{WebhookSettings, Webhooks};
 use crate::egress::{Bots, Dispatcher};
@@ -81,6 +81,7 @@ pub(super) fn dispatcher(
     media: &SharedMedia,
     campaigns: &Rc<Campaigns>,
     webhooks: Rc<Webhooks>,
+    history: &Rc<History>,
 ) -> Dispatcher {
     let config = &parts.config;
     let channels = ChannelSettings {
@@ -97,7 +98,7 @@ pub(super) fn dispatcher(
             channels,
         ))),
         webhooks: Some(webhooks),
-        history: Some(Rc::new(History::new(calls.clone(), parts.snapshots.clone()))),
+        history: Some(Rc::clone(history) as Rc<dyn Connection>),
         campaigns: Some(Rc::new(Campaign::new(
             Rc::clone(campaigns),
             // Bulkheads of their own: what is slow for a campaign holds no session's place.

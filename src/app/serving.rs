@@ -16,6 +16,7 @@ use crate::api::plugins::Plugins;
 use crate::api::provisioning::ProvisioningApi;
 use crate::api::public::Public;
 use crate::config::{Config, ScannerAddress};
+use crate::egress::history::History;
 use crate::ingress::aggregators::{AggregatorSettings, Aggregators, Feeder, Spool};
 use crate::ingress::campaign::{Campaigning, CampaigningParts};
 use crate::ingress::channel::Intake;
@@ -45,7 +46,7 @@ use crate::telemetry::{CoreTally, Lag, TenantLabels, watch_lag};
 use super::doors::{Behind, Door};
 use super::gws::GwsSide;
 use super::stores::LogStore;
-use super::{limits, outward};
+use super::{history, limits, outward};
 
 /// How often the log is tried with a canary.
 const CANARY_EVERY: Duration = Duration::from_secs(2);
@@ -105,6 +106,7 @@ pub(super) async fn run(
     let client = outward::client(&parts);
     let gws = GwsSide::new(&parts, &log, client.clone());
     let calls = outward::calls(&parts, client);
+    let history = history::history(&parts, &calls, &media);
     let webhooks = outward::webhooks(&parts, &calls);
     let neighbours = Neighbours {
         router: gws.router(),
@@ -114,6 +116,7 @@ pub(super) async fn run(
             &media,
             &campaigns,
             Rc::clone(&webhooks),
+            &history,
         )),
     };
     let shards = Shards::start(
@@ -147,7 +150,7 @@ pub(super) async fn run(
         let feeder = Feeder::new(Arc::clone(spool), Rc::clone(&intake), parts.snapshots.clone());
         tokio::task::spawn_local(feeder.run());
     }
-    let (public, internal) = services(&parts, &shards, campaigns, media, intake, tally);
+    let (public, internal) = services(&parts, &shards, campaigns, media, intake, history, tally);
     let scratch = Scratch::new();
     let mut drain = parts.drain.clone();
     let open = |door: &Door, service: Rc<dyn Service>, seat: Option<Seat>| -> anyhow::Result<()> {
@@ -223,6 +226,7 @@ fn services(
     campaigns: Rc<Campaigns>,
     media: SharedMedia,
     intake: Rc<Intake>,
+    history: Rc<History>,
     tally: CoreTally,
 ) -> (Rc<Public>, Rc<Internal>) {
     let config = &parts.config;
@@ -246,7 +250,8 @@ fn services(
         drain: parts.drain.clone(),
         settings: limits::workspace(config),
     })
-    .counted_by(tally.clone(), parts.labels.clone());
+    .counted_by(tally.clone(), parts.labels.clone())
+    .looking_back(Rc::new(history::Looking(history)));
     let provisioning = ProvisioningApi::new(
         Arc::clone(&parts.directory),
         Arc::clone(&parts.access),

@@ -50,7 +50,8 @@ pub enum Target {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "kebab-case")]
 pub enum Notice {
-    /// The message or file of this record was said.
+    /// The message or file of this record was said; of contact history: the file was sent, or the remark
+    /// made after the end.
     Said {
         /// Its number.
         n: u64,

@@ -15,6 +15,7 @@ impl Draft<'_> {
         let channel = links.channel.as_ref().map(|id| Target::Channel(id.clone()));
         let hooks = |ids: &[String]| ids.iter().cloned().map(Target::Webhook).collect::<Vec<_>>();
         let mut started = self.before.outside().started;
+        let mut over = self.before.is_closed();
         let first = self.top + 1 - self.records.len() as u64;
         let mut told: Vec<(Target, Notice)> = Vec::new();
         for (n, record) in (first..).zip(&self.records) {
@@ -29,12 +30,14 @@ impl Draft<'_> {
                 } if from.is_none() || *from != customer => {
                     told.extend(channel.clone().map(|to| (to, Notice::Said { n })));
                 }
-                SessionEvent::File {
-                    from,
-                    visibility: Visibility::All,
-                    ..
-                } if Some(*from) != customer => {
-                    told.extend(channel.clone().map(|to| (to, Notice::Said { n })));
+                SessionEvent::File { from, visibility, .. } => {
+                    if Some(*from) != customer && *visibility == Visibility::All {
+                        told.extend(channel.clone().map(|to| (to, Notice::Said { n })));
+                    }
+                    // What supervisors say among themselves is not kept there.
+                    if links.history && *visibility != Visibility::Supervisor {
+                        told.push((Target::History, Notice::Said { n }));
+                    }
                 }
                 SessionEvent::Turn => {
                     let bot = links.bot.clone().map(Target::Bot);
@@ -47,7 +50,12 @@ impl Draft<'_> {
                     started = true;
                     told.extend(hooks(&links.started).into_iter().map(|to| (to, Notice::Started)));
                 }
+                // What is remarked before the end is told with it.
+                SessionEvent::Noted { .. } if over && links.history => {
+                    told.push((Target::History, Notice::Said { n }));
+                }
                 SessionEvent::Closed { .. } => {
+                    over = true;
                     if started {
                         let heard = hooks(&links.finished).into_iter();
                         told.extend(heard.map(|to| (to, Notice::Finished)));

@@ -155,7 +155,9 @@ impl Calls {
     }
 }
 
-fn headers(pairs: &[(&'static str, String)]) -> HeaderMap {
+/// A dialect's headers as a request carries them. A value that is no header value is left out.
+#[must_use]
+pub fn headers(pairs: &[(&'static str, String)]) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(pairs.len());
     for (name, value) in pairs {
         // A value that is no header value was refused by its dialect.

@@ -5,7 +5,7 @@ mod dispatch;
 mod records;
 mod schedule;
 
-pub use calls::{Callee, Calls, DEADLINE, NotAnswered};
+pub use calls::{Callee, Calls, DEADLINE, NotAnswered, headers};
 pub use dispatch::{Connection, Dispatcher};
 pub use records::{About, record, session, unread};
 pub use schedule::Schedule;

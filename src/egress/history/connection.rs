@@ -1,33 +1,49 @@
 //! One attempt at telling contact history what began or ended.
 
+use std::time::Duration;
+
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
+use tokio::sync::Semaphore;
 
-use crate::egress::dispatcher::{Calls, Connection};
-use crate::model::Notice;
+use crate::egress::dispatcher::{About, Calls, Connection, record};
+use crate::log::media::SharedMedia;
+use crate::model::{Notice, SessionEvent};
 use crate::protocol::ucs::dialect;
 use crate::provisioning::Snapshots;
 use crate::provisioning::masking::Maskers;
 use crate::shard::{Delivery, Shards, Verdict};
 
-use super::story::Story;
+use super::file;
+use super::tokens::Tokens;
 use super::writing::Writing;
+
+/// Files of one core on their way at once: each is held in memory, twice for a moment.
+const FILES: usize = 2;
+/// When that many are on their way, another is tried after this.
+const FILE_AGAIN: Duration = Duration::from_secs(1);
 
 /// Connection 8 of one core.
 pub struct History {
-    calls: Calls,
-    snapshots: Snapshots,
-    maskers: Maskers,
+    pub(super) calls: Calls,
+    pub(super) snapshots: Snapshots,
+    pub(super) maskers: Maskers,
+    pub(super) tokens: Tokens,
+    media: SharedMedia,
+    files: Semaphore,
 }
 
 impl History {
-    /// Connection 8 over this core's client.
+    /// Connection 8 over this core's client; files are where `media` keeps them.
     #[must_use]
-    pub fn new(calls: Calls, snapshots: Snapshots) -> Self {
+    pub fn new(calls: Calls, snapshots: Snapshots, media: SharedMedia) -> Self {
         Self {
             calls,
             snapshots,
             maskers: Maskers::default(),
+            tokens: Tokens::default(),
+            media,
+            files: Semaphore::new(FILES),
         }
     }
 
@@ -38,8 +54,9 @@ impl History {
         else {
             return Err(Verdict::Dead("the tenant has no contact history".to_owned()));
         };
+        let began = self.calls.clock().now();
+        let token = self.tokens.of(&self.calls, &snapshot, delivery.tenant).await;
         let masker = self.maskers.of(&snapshot, delivery.tenant);
-        let story = Story::read(shards, delivery.id, &masker).await?;
         let writing = Writing {
             calls: &self.calls,
             shards,
@@ -48,12 +65,35 @@ impl History {
             base: url.trim_end_matches('/'),
             sid: &tenant.value.sid,
             masker: &masker,
-            bearer: None,
-            began: self.calls.clock().now(),
+            bearer: token.as_ref().ok().and_then(Option::as_deref),
+            tokens: &self.tokens,
+            began,
         };
+        if token.is_err() {
+            return Err(writing.later(None));
+        }
         match delivery.notice {
-            Notice::Started => writing.begin(&story).await,
-            Notice::Finished => writing.finish(story).await,
+            Notice::Started => writing.begin(&writing.story().await?).await,
+            Notice::Finished => writing.finish(writing.story().await?).await,
+            Notice::Said { n } => self.said(&writing, &record(shards, delivery.id, n).await?).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// A file, or a remark after the end.
+    async fn said(&self, writing: &Writing<'_>, about: &About) -> Result<(), Verdict> {
+        match &about.entry.record.event {
+            SessionEvent::File { .. } => {
+                // Its bytes are held in memory while they are sent.
+                let Ok(_place) = self.files.try_acquire() else {
+                    return Err(Verdict::Later(FILE_AGAIN));
+                };
+                match file::read(&*self.media, writing.delivery.tenant, about).await? {
+                    Some(file) => writing.attach(about.entry.n, file).await,
+                    None => Ok(()),
+                }
+            }
+            SessionEvent::Noted { .. } => writing.remark(about.entry.n, &about.entry.record.body).await,
             _ => Ok(()),
         }
     }

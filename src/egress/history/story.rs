@@ -4,25 +4,24 @@ use serde_json::{Map, Value};
 
 use crate::egress::dispatcher::unread;
 use crate::log::EffectId;
-use crate::model::{
-    Body, LogId, MessageKind, Millis, ParticipantId, Record, SessionEvent, UserDataChange, Visibility,
-};
+use crate::model::{Body, LogId, MessageKind, Millis, ParticipantId, Record, SessionEvent, Visibility};
 use crate::protocol::ucs::{Line, Sent, Speaker, Transcript};
 use crate::provisioning::masking::Masker;
 use crate::session::{About, Session, visible_to_agent, visible_to_customer};
 use crate::shard::{Shards, Verdict};
 
+use super::who::{self, CONTACT, object};
+
 /// Records read at once.
 const PAGE: usize = 256;
 /// Bytes of text a transcript holds.
 const TEXT_MAX: usize = 8 * 1_024 * 1_024;
-/// Where agents, strategies and we ourselves keep the contact's id in the attached data.
-pub(super) const CONTACT: &str = "ContactId";
 
 /// What is known of a session up to its end.
 pub(super) struct Story {
     state: Session,
     profile: Map<String, Value>,
+    learned: Map<String, Value>,
     contact: Option<String>,
     lines: Vec<Line>,
     room: usize,
@@ -34,6 +33,7 @@ impl Story {
         Self {
             state: Session::default(),
             profile: Map::new(),
+            learned: Map::new(),
             contact: None,
             lines: Vec::new(),
             room: TEXT_MAX,
@@ -70,16 +70,12 @@ impl Story {
         self.state.apply(n, record);
         match &record.event {
             SessionEvent::Opened { .. } => self.profile = object(&record.body),
-            // A bot or a customer may attach what they like: who somebody is, services say.
-            SessionEvent::UserData {
-                by: None,
-                change: UserDataChange::Attach | UserDataChange::Update,
-            } => {
-                let data = object(&record.body);
-                let contact = data.get(CONTACT).and_then(Value::as_str);
-                if let Some(contact) = contact.filter(|contact| !contact.is_empty()) {
-                    self.contact = Some(contact.to_owned());
+            SessionEvent::UserData { .. } => {
+                if let Some(contact) = who::attached(record) {
+                    self.contact = Some(contact);
                 }
+                self.learned
+                    .extend(who::learned(&self.state, record).into_iter().flatten());
             }
             SessionEvent::Closed { .. } => self.closed = Some((n, record.at)),
             _ => {}
@@ -159,6 +155,11 @@ impl Story {
         &self.profile
     }
 
+    /// What agents and services attached.
+    pub(super) const fn learned(&self) -> &Map<String, Value> {
+        &self.learned
+    }
+
     /// The contact a service has attached.
     pub(super) fn contact(&self) -> Option<&str> {
         self.contact.as_deref()
@@ -195,10 +196,6 @@ impl Story {
     }
 }
 
-fn object(body: &Body) -> Map<String, Value> {
-    serde_json::from_str(body.as_str()).unwrap_or_default()
-}
-
 const fn word(kind: MessageKind) -> &'static str {
     match kind {
         MessageKind::Text => "Text",
@@ -214,7 +211,9 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::model::{AgentId, CloseReason, LeaveReason, Media, MessageId, Role, TenantId, Terms};
+    use crate::model::{
+        AgentId, CloseReason, LeaveReason, Media, MessageId, Role, TenantId, Terms, UserDataChange,
+    };
 
     const ANN: ParticipantId = ParticipantId(Uuid::from_u128(1));
     const AL: ParticipantId = ParticipantId(Uuid::from_u128(2));
@@ -335,6 +334,23 @@ mod tests {
             attached(Some(ANN), "x"),
         ]);
         assert_eq!(known.contact(), Some("0000DEMO0001"));
+    }
+
+    #[test]
+    fn what_a_customer_is_called_agents_and_services_say() {
+        let told = |by: Option<ParticipantId>, name: &str| {
+            let change = UserDataChange::Attach;
+            let body = json!({ "LastName": name }).to_string();
+            (SessionEvent::UserData { by, change }, Body::text(&body))
+        };
+        let known = story(vec![
+            opened(),
+            joined(ANN, Role::Customer, "Ann"),
+            joined(AL, Role::Agent, "Al"),
+            told(Some(AL), "Lee"),
+            told(Some(ANN), "Mallory"),
+        ]);
+        assert_eq!(known.learned()["LastName"], "Lee");
     }
 
     #[test]

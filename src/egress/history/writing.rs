@@ -7,15 +7,20 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::egress::dispatcher::{Callee, Calls, NotAnswered, Schedule};
-use crate::model::UserDataChange;
+use crate::model::{Body, UserDataChange};
 use crate::net::client::Guard;
 use crate::protocol::channel::HttpCall;
-use crate::protocol::ucs::{Answer, Contact, Dialect, Ending, Identified, Interaction, Site};
+use crate::protocol::ucs::{
+    Answer, Attachment, Contact, Dialect, Ending, Identified, Interaction, Remark, Site,
+};
 use crate::provisioning::masking::Masker;
 use crate::session::{About, ServiceAct, SessionInput};
 use crate::shard::{Delivery, ShardError, Shards, Verdict};
 
-use super::story::{CONTACT, Story};
+use super::file::Read;
+use super::story::Story;
+use super::tokens::Tokens;
+use super::who::CONTACT;
 
 /// What all requests of an attempt may take together; the core ends an attempt a little later.
 const TOGETHER: Duration = Duration::from_secs(12);
@@ -35,6 +40,7 @@ pub(super) struct Writing<'w> {
     pub(super) masker: &'w Masker,
     /// The token to present.
     pub(super) bearer: Option<&'w SecretString>,
+    pub(super) tokens: &'w Tokens,
     pub(super) began: Instant,
 }
 
@@ -83,18 +89,84 @@ impl Writing<'_> {
             transcript: &transcript,
         };
         let call = self.dialect.stop(&self.site(), &ending);
-        if self.stop(call.clone()).await? {
+        self.onto(call, Some(&story)).await?;
+        self.learn(&story).await
+    }
+
+    /// The session from its first record to its end.
+    pub(super) async fn story(&self) -> Result<Story, Verdict> {
+        Story::read(self.shards, self.delivery.id, self.masker).await
+    }
+
+    /// Changes an interaction. One that was never created there is created first.
+    async fn onto(&self, call: HttpCall, story: Option<&Story>) -> Result<(), Verdict> {
+        if self.change(call.clone()).await? {
             return Ok(());
         }
-        self.begin(&story).await?;
-        if self.stop(call).await? {
+        match story {
+            Some(story) => self.begin(story).await?,
+            None => self.begin(&self.story().await?).await?,
+        }
+        if self.change(call).await? {
             return Ok(());
         }
         Err(self.later(None))
     }
 
-    /// Whether the interaction is stopped; `false`: it is not known there.
-    async fn stop(&self, call: HttpCall) -> Result<bool, Verdict> {
+    /// Keeps a file.
+    pub(super) async fn attach(&self, n: u64, file: Read) -> Result<(), Verdict> {
+        let name = self.masker.mask(&file.name);
+        let attachment = Attachment {
+            id: self.delivery.id.log,
+            n,
+            name: &name,
+            mime: &file.mime,
+            bytes: &file.bytes,
+        };
+        self.onto(self.dialect.attach(&self.site(), &attachment), None)
+            .await
+    }
+
+    /// Tells the contact what agents and services have learned of the customer. The conversation is safe by then: a contact that
+    /// the service does not know, or does not let us change, is left as it is.
+    async fn learn(&self, story: &Story) -> Result<(), Verdict> {
+        let (Some(contact), Some(about)) = (story.contact(), story.about()) else {
+            return Ok(());
+        };
+        let known = Contact::of(about.media, story.profile());
+        let Some(learned) = Contact::learned(story.learned()).beyond(&known) else {
+            return Ok(());
+        };
+        let session = self.delivery.id.log;
+        let reply = self
+            .ask(self.dialect.update(&self.site(), session, contact, &learned))
+            .await?;
+        match self.dialect.done(reply.status, &reply.body) {
+            Answer::Done | Answer::Before => Ok(()),
+            Answer::Later => Err(self.failed(&Answer::Later, reply.after)),
+            answer @ (Answer::Unknown | Answer::Refused { .. }) => {
+                tracing::warn!(effect = %self.delivery.id, ?answer, "a contact was left as it was");
+                Ok(())
+            }
+        }
+    }
+
+    /// Adds what an agent remarked after the end.
+    pub(super) async fn remark(&self, n: u64, body: &Body) -> Result<(), Verdict> {
+        let said: Map<String, Value> = serde_json::from_str(body.as_str()).unwrap_or_default();
+        let text = |name: &str| said.get(name).and_then(Value::as_str);
+        let comment = text("comment").map(|comment| self.masker.mask(comment).into_owned());
+        let remark = Remark {
+            id: self.delivery.id.log,
+            n,
+            disposition: text("disposition"),
+            comment: comment.as_deref(),
+        };
+        self.onto(self.dialect.remark(&self.site(), &remark), None).await
+    }
+
+    /// Whether the interaction is changed; `false`: it is not known there.
+    async fn change(&self, call: HttpCall) -> Result<bool, Verdict> {
         let reply = self.ask(call).await?;
         match self.dialect.done(reply.status, &reply.body) {
             Answer::Done | Answer::Before => Ok(true),
@@ -117,7 +189,7 @@ impl Writing<'_> {
         match self.dialect.identified(reply.status, &reply.body) {
             Ok(Identified::Several) => Ok(None),
             Ok(Identified::One(id)) => {
-                self.attach(&id).await?;
+                self.remember(&id).await?;
                 Ok(Some(id))
             }
             Err(answer) => Err(self.failed(&answer, reply.after)),
@@ -125,7 +197,7 @@ impl Writing<'_> {
     }
 
     /// Written down before the interaction is created, so that the next attempt knows it and asks for no second contact.
-    async fn attach(&self, contact: &str) -> Result<(), Verdict> {
+    async fn remember(&self, contact: &str) -> Result<(), Verdict> {
         let act = ServiceAct::Data {
             change: UserDataChange::Attach,
             data: Map::from_iter([(CONTACT.to_owned(), Value::from(contact))]),
@@ -155,11 +227,16 @@ impl Writing<'_> {
             guard: Guard::Operator,
         };
         match self.calls.make_within(&callee, call, left.min(EACH)).await {
-            Ok(answer) => Ok(Reply {
-                status: answer.status.as_u16(),
-                after: answer.retry_after(clock.wall_ms()),
-                body: answer.body,
-            }),
+            Ok(answer) => {
+                if answer.status.as_u16() == 401 {
+                    self.tokens.forget(self.delivery.tenant);
+                }
+                Ok(Reply {
+                    status: answer.status.as_u16(),
+                    after: answer.retry_after(clock.wall_ms()),
+                    body: answer.body,
+                })
+            }
             Err(NotAnswered::Spared(after)) => Err(Verdict::Later(after)),
             Err(NotAnswered::Failed(error)) => {
                 tracing::info!(effect = %self.delivery.id, detail = error.detail(), "contact history failed");
@@ -188,7 +265,7 @@ impl Writing<'_> {
         }
     }
 
-    fn later(&self, after: Option<Duration>) -> Verdict {
+    pub(super) fn later(&self, after: Option<Duration>) -> Verdict {
         let dice = Uuid::new_v4().as_u64_pair().0;
         match Schedule::Window.next(self.delivery.attempt.max(1), after, dice) {
             Some(wait) => Verdict::Later(wait),

@@ -14,6 +14,7 @@ mod counts;
 mod cursor;
 mod driver;
 mod frames;
+mod looks_back;
 mod origin;
 mod picture;
 mod principal;
@@ -23,5 +24,6 @@ mod stay;
 mod telling;
 mod turn;
 
+pub use looks_back::LooksBack;
 pub use principal::AgentPrincipal;
 pub use service::{Workspace, WorkspaceParts, WorkspaceSettings};

@@ -9,6 +9,7 @@ use crate::ingress::codes::{Values, profile};
 use crate::model::{ChannelState, LogId};
 use crate::protocol::agent::{Message, Question};
 use crate::protocol::envelope::{Code, Fault};
+use crate::protocol::ucs::{Earlier, PAGE_MAX};
 use crate::provisioning::objects::{Agent, Queue, StandardResponse};
 use crate::routing;
 use crate::session::visible_to_agent;
@@ -20,6 +21,8 @@ use super::{frames, picture};
 
 /// The most prepared answers, agents or queues of one answer.
 const MOST: usize = 200;
+/// Earlier interactions of one answer, where nothing is said.
+const PAST_USUAL: u16 = 20;
 /// The most records looked at for one page: pages without messages are possible, endless ones are not.
 const MOST_RECORDS: usize = 500;
 
@@ -78,6 +81,25 @@ async fn transcript(
     messages.reverse();
     let next = (oldest > 1).then(|| oldest - 1);
     Ok(json!({ "messages": messages, "next": next }))
+}
+
+/// What the customer of a session that the agent may read did before: at most 50 interactions, 20 where nothing is said.
+pub(super) async fn earlier(
+    shared: &Shared,
+    who: &AgentPrincipal,
+    session: LogId,
+    limit: Option<u16>,
+    cursor: Option<&str>,
+) -> Result<Earlier, Fault> {
+    shared.readable(who, session).await?;
+    let limit = limit.unwrap_or(PAST_USUAL).clamp(1, PAGE_MAX);
+    match &shared.past {
+        Some(past) => {
+            past.earlier(&shared.shards, who.tenant, session, limit, cursor)
+                .await
+        }
+        None => Ok(Earlier::default()),
+    }
 }
 
 #[derive(Serialize)]

@@ -27,6 +27,7 @@ use crate::shard::Shards;
 
 use super::admission::Admission;
 use super::counts::Counts;
+use super::looks_back::LooksBack;
 use super::principal::AgentPrincipal;
 use super::{act, driver, origin, questions};
 use crate::ingress::{answer, files};
@@ -99,6 +100,7 @@ pub(super) struct Shared {
     pub(super) settings: WorkspaceSettings,
     pub(super) maskers: Maskers,
     pub(super) counts: Counts,
+    pub(super) past: Option<Rc<dyn LooksBack>>,
 }
 
 /// Connection 3 on one core.
@@ -148,6 +150,7 @@ impl Workspace {
                 settings,
                 maskers: Maskers::default(),
                 counts: Counts::default(),
+                past: None,
             }),
         }
     }
@@ -157,6 +160,15 @@ impl Workspace {
     pub fn counted_by(mut self, tally: CoreTally, labels: TenantLabels) -> Self {
         if let Some(shared) = Rc::get_mut(&mut self.shared) {
             shared.counts = Counts::new(tally, labels);
+        }
+        self
+    }
+
+    /// Asks `past` what customers did before. Before the first call only; without it they did nothing.
+    #[must_use]
+    pub fn looking_back(mut self, past: Rc<dyn LooksBack>) -> Self {
+        if let Some(shared) = Rc::get_mut(&mut self.shared) {
+            shared.past = Some(past);
         }
         self
     }
@@ -270,6 +282,12 @@ impl Workspace {
                     limit: u16::try_from(number("limit")?.unwrap_or(50).clamp(1, 100)).unwrap_or(100),
                 };
                 done(&questions::answer(&self.shared, who, question).await?)
+            }
+            (&Method::GET, ["interactions", id, "history"]) => {
+                let (cursor, limit) = (query(&request, "cursor"), query(&request, "limit"));
+                let limit = limit.map(|limit| limit.parse::<u16>()).transpose();
+                let limit = limit.map_err(|_| Fault::new(Code::BadValue).detail("limit"))?;
+                done(&questions::earlier(&self.shared, who, session(id)?, limit, cursor.as_deref()).await?)
             }
             (&Method::POST, ["interactions", id, "files"]) => {
                 let (tenant, session) = (who.tenant, session(id)?);

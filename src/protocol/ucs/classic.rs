@@ -10,8 +10,23 @@ use crate::protocol::agent::timestamp;
 use crate::protocol::channel::HttpCall;
 
 use super::answer::{Answer, Identified, is_id, of_status, refused};
+use super::attachment::Attachment;
 use super::contact::Contact;
-use super::dialect::{Dialect, Ending, Interaction, Site, call};
+use super::dialect::{Dialect, Ending, Interaction, Remark, Site, call, read};
+use super::past::{Names, PageAsked, PastPage};
+
+/// The entries of a listed interaction.
+const LISTED: Names = [
+    "Id",
+    "MediaTypeId",
+    "TypeId",
+    "Status",
+    "StartDate",
+    "EndDate",
+    "Subject",
+    "TheComment",
+    "Disposition",
+];
 
 /// The dialect named `classic`.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +49,8 @@ struct Flat {
     contact_id: Option<String>,
     #[serde(default)]
     number_of_contacts_found: Option<Value>,
+    #[serde(default)]
+    interactions: Option<Vec<Value>>,
 }
 
 impl Dialect for Classic {
@@ -82,19 +99,61 @@ impl Dialect for Classic {
     fn stop(&self, site: &Site<'_>, ending: &Ending<'_>) -> HttpCall {
         let mut parameters = json!({"InteractionId": ending.id, "EndDate": timestamp(ending.ended),
             "Transcript": ending.transcript.canonical()});
-        if let Some(comment) = ending.comment {
-            parameters["TheComment"] = Value::from(comment);
-        }
-        let mut data = Map::new();
-        if let Some(disposition) = ending.disposition {
-            data.insert("Disposition".to_owned(), Value::from(disposition));
-        }
+        let data = noted(&mut parameters, ending.disposition, ending.comment);
         let request = Request {
             parameters,
             user_data: &data,
         };
         let key = format!("{}.stop", ending.id);
         call(site, "PUT", "/ucs/v1/Chat/Close", &key, &request)
+    }
+
+    fn remark(&self, site: &Site<'_>, remark: &Remark<'_>) -> HttpCall {
+        let mut parameters = json!({"InteractionId": remark.id});
+        let data = noted(&mut parameters, remark.disposition, remark.comment);
+        let request = Request {
+            parameters,
+            user_data: &data,
+        };
+        let key = format!("{}.{}", remark.id, remark.n);
+        call(site, "PUT", "/ucs/v1/Chat/Update", &key, &request)
+    }
+
+    fn attach(&self, site: &Site<'_>, file: &Attachment<'_>) -> HttpCall {
+        file.add_document(site)
+    }
+
+    fn update(&self, site: &Site<'_>, interaction: LogId, id: &str, contact: &Contact) -> HttpCall {
+        let request = Request {
+            parameters: json!({"TenantId": tenant(site.sid), "ContactId": id}),
+            user_data: contact.attributes(),
+        };
+        let key = format!("{interaction}.contact");
+        call(site, "PUT", "/ucs/v1/Contact/Update", &key, &request)
+    }
+
+    /// A page begins after as many interactions as its cursor says.
+    fn past(&self, site: &Site<'_>, asked: &PageAsked<'_>) -> HttpCall {
+        let (tenant, limit) = (tenant(site.sid).to_string(), asked.limit.to_string());
+        let from = from(asked).to_string();
+        let query = [
+            ("TenantId", tenant.as_str()),
+            ("ContactId", asked.contact),
+            ("IndexFrom", &from),
+            ("MaxCount", &limit),
+        ];
+        read(site, "/ucs/v1/OMInteractions/GetInteractionsForContact", &query)
+    }
+
+    fn listed(&self, status: u16, body: &[u8], asked: &PageAsked<'_>) -> Result<PastPage, Answer> {
+        if let Some(answer) = of_status(status) {
+            return Err(answer);
+        }
+        // A contact without any may have no list.
+        let entries = flat(body)?.interactions.unwrap_or_default();
+        let more = entries.len() >= usize::from(asked.limit);
+        let next = more.then(|| (from(asked) + u32::from(asked.limit)).to_string());
+        Ok(PastPage::read(&entries, LISTED, asked.limit, next.as_deref()))
     }
 
     fn done(&self, status: u16, body: &[u8]) -> Answer {
@@ -111,6 +170,15 @@ impl Dialect for Classic {
     }
 }
 
+/// Puts a remark into the parameters, and a disposition where user data goes.
+fn noted(parameters: &mut Value, disposition: Option<&str>, comment: Option<&str>) -> Map<String, Value> {
+    if let Some(comment) = comment {
+        parameters["TheComment"] = Value::from(comment);
+    }
+    let disposition = disposition.map(|text| ("Disposition".to_owned(), Value::from(text)));
+    Map::from_iter(disposition)
+}
+
 fn flat(body: &[u8]) -> Result<Flat, Answer> {
     let flat: Flat = serde_json::from_slice(body).map_err(|_| Answer::Later)?;
     match flat.fault_code.as_ref().map(number) {
@@ -118,6 +186,12 @@ fn flat(body: &[u8]) -> Result<Flat, Answer> {
         Some(Some(code)) => Err(refused(code)),
         Some(None) => Err(refused("fault")),
     }
+}
+
+/// How many interactions are before the page.
+fn from(asked: &PageAsked<'_>) -> u32 {
+    let cursor = asked.cursor.and_then(|cursor| cursor.parse::<u16>().ok());
+    cursor.map_or(0, u32::from)
 }
 
 fn number(value: &Value) -> Option<i64> {
@@ -199,6 +273,33 @@ mod tests {
         assert_eq!(body(&close)["UserData"]["Disposition"], "sold");
     }
 
+    fn asked(cursor: Option<&str>) -> PageAsked<'_> {
+        PageAsked {
+            contact: "0000DEMO0001",
+            limit: 2,
+            cursor,
+        }
+    }
+
+    #[test]
+    fn the_past_is_paged_by_how_much_was_seen() {
+        let call = Classic.past(&site(), &asked(Some("4")));
+        assert_eq!(
+            (call.method, call.url.as_str()),
+            (
+                "GET",
+                "http://ucs:8080/base/ucs/v1/OMInteractions/GetInteractionsForContact?TenantId=101&ContactId=0000DEMO0001\
+                 &IndexFrom=4&MaxCount=2"
+            )
+        );
+        let body = json!({"Interactions": [{"Id": "a", "MediaTypeId": "chat"}, {"Id": "b"}]}).to_string();
+        let page = Classic.listed(200, body.as_bytes(), &asked(Some("4"))).unwrap();
+        assert_eq!(page.next.as_deref(), Some("6"));
+        assert_eq!(page.interactions[0].media_type.as_deref(), Some("chat"));
+        let none = Classic.listed(200, b"{}", &asked(None));
+        assert_eq!(none, Ok(PastPage::default()));
+    }
+
     #[test]
     fn flat_answers_and_faults_are_read() {
         let one = br#"{"ContactId":"0000DEMO0001","ContactCreated":"true","NumberOfContactsFound":"1"}"#;
@@ -220,6 +321,7 @@ mod tests {
         fn no_answer_makes_it_panic(status: u16, body in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = Classic.identified(status, &body);
             let _ = Classic.done(status, &body);
+            let _ = Classic.listed(status, &body, &asked(None));
         }
 
         #[test]

@@ -46,6 +46,26 @@ impl Contact {
         Self { attributes }
     }
 
+    /// What agents and services attached of a customer, by the names of the attributes and no others.
+    #[must_use]
+    pub fn learned(data: &Map<String, Value>) -> Self {
+        let known = ATTRIBUTES.iter().filter_map(|(name, _)| {
+            let value = data.get(*name)?.as_str().filter(|text| is_value(text))?;
+            Some(((*name).to_owned(), Value::from(value)))
+        });
+        Self {
+            attributes: known.collect(),
+        }
+    }
+
+    /// What of it differs from what was known; `None`: nothing.
+    #[must_use]
+    pub fn beyond(mut self, known: &Self) -> Option<Self> {
+        self.attributes
+            .retain(|name, value| known.attributes.get(name) != Some(value));
+        (!self.attributes.is_empty()).then_some(self)
+    }
+
     /// Whether it is enough to tell one person from another: an address, or the whole name. A first name alone would find a
     /// stranger.
     #[must_use]
@@ -93,6 +113,19 @@ mod tests {
         );
         // A messenger's address is neither.
         assert!(!contact(Media::Social, &json!({"address": "@ann"})).identifies());
+    }
+
+    #[test]
+    fn what_was_learned_is_what_differs() {
+        let known = contact(
+            Media::Chat,
+            &json!({"email": "ann@example.com", "firstName": "Ann"}),
+        );
+        let data = json!({"EmailAddress": "ann@example.com", "LastName": "Lee", "email": "x@example.com", "order": "7"});
+        let learned = Contact::learned(data.as_object().unwrap());
+        let beyond = learned.beyond(&known).unwrap();
+        assert_eq!(Value::Object(beyond.attributes), json!({"LastName": "Lee"}));
+        assert_eq!(known.clone().beyond(&known), None);
     }
 
     #[test]

@@ -8,13 +8,17 @@
 //! contact picked among several; a body that differs between two attempts.
 
 mod answer;
+mod attachment;
 mod classic;
 mod contact;
 mod dialect;
+mod past;
 mod transcript;
 mod ucsx;
 
 pub use answer::{Answer, Identified};
+pub use attachment::Attachment;
 pub use contact::Contact;
-pub use dialect::{Dialect, Ending, Interaction, Site, dialect};
+pub use dialect::{Dialect, Ending, Interaction, Remark, Site, dialect};
+pub use past::{Earlier, PAGE_MAX, PageAsked, Past, PastPage};
 pub use transcript::{Line, Sent, Speaker, Transcript};

@@ -9,8 +9,23 @@ use crate::protocol::agent::timestamp;
 use crate::protocol::channel::HttpCall;
 
 use super::answer::{Answer, Identified, is_id, of_status, refused};
+use super::attachment::Attachment;
 use super::contact::Contact;
-use super::dialect::{Dialect, Ending, Interaction, Site, call};
+use super::dialect::{Dialect, Ending, Interaction, Remark, Site, call, read, segment};
+use super::past::{Names, PageAsked, PastPage};
+
+/// The fields of a listed interaction.
+const LISTED: Names = [
+    "id",
+    "mediaType",
+    "typeId",
+    "state",
+    "startDate",
+    "endDate",
+    "subject",
+    "comment",
+    "disposition",
+];
 
 /// The dialect named `ucsx`.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +67,14 @@ struct Stop<'d> {
     transcript: Box<RawValue>,
 }
 
+#[derive(Serialize)]
+struct Noted<'d> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disposition: Option<&'d str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comment: Option<&'d str>,
+}
+
 /// The fields of an answer that are read.
 #[derive(Deserialize)]
 struct Envelope {
@@ -74,6 +97,15 @@ struct Found {
     contact_id: Option<String>,
     #[serde(default)]
     candidates: Vec<String>,
+    #[serde(default)]
+    interactions: Option<Vec<Value>>,
+    #[serde(default)]
+    cursor: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Learned<'d> {
+    attributes: &'d Map<String, Value>,
 }
 
 impl Dialect for UcsX {
@@ -135,6 +167,51 @@ impl Dialect for UcsX {
         let path = format!("/ucs/v10/interactions/{}", ending.id);
         let key = format!("{}.stop", ending.id);
         call(site, "PATCH", &path, &key, &Wrapped { data })
+    }
+
+    fn remark(&self, site: &Site<'_>, remark: &Remark<'_>) -> HttpCall {
+        let data = Noted {
+            disposition: remark.disposition,
+            comment: remark.comment,
+        };
+        let path = format!("/ucs/v10/interactions/{}", remark.id);
+        let key = format!("{}.{}", remark.id, remark.n);
+        call(site, "PATCH", &path, &key, &Wrapped { data })
+    }
+
+    fn attach(&self, site: &Site<'_>, file: &Attachment<'_>) -> HttpCall {
+        file.multipart(site, &format!("/ucs/v10/interactions/{}/attachments", file.id))
+    }
+
+    fn update(&self, site: &Site<'_>, interaction: LogId, id: &str, contact: &Contact) -> HttpCall {
+        let data = Learned {
+            attributes: contact.attributes(),
+        };
+        let path = format!("/ucs/v10/contacts/{}", segment(id));
+        let key = format!("{interaction}.contact");
+        call(site, "PATCH", &path, &key, &Wrapped { data })
+    }
+
+    fn past(&self, site: &Site<'_>, asked: &PageAsked<'_>) -> HttpCall {
+        let limit = asked.limit.to_string();
+        let mut query = vec![("limit", limit.as_str())];
+        query.extend(asked.cursor.map(|cursor| ("cursor", cursor)));
+        let path = format!("/ucs/v10/contacts/{}/interactions", segment(asked.contact));
+        read(site, &path, &query)
+    }
+
+    fn listed(&self, status: u16, body: &[u8], asked: &PageAsked<'_>) -> Result<PastPage, Answer> {
+        if let Some(answer) = of_status(status) {
+            return Err(answer);
+        }
+        let found = envelope(body)?.data.ok_or(Answer::Later)?;
+        let entries = found.interactions.ok_or(Answer::Later)?;
+        Ok(PastPage::read(
+            &entries,
+            LISTED,
+            asked.limit,
+            found.cursor.as_deref(),
+        ))
     }
 
     fn done(&self, status: u16, body: &[u8]) -> Answer {
@@ -262,6 +339,51 @@ mod tests {
         }
     }
 
+    fn asked() -> PageAsked<'static> {
+        PageAsked {
+            contact: "0000/DEMO?1",
+            limit: 2,
+            cursor: Some("a&b"),
+        }
+    }
+
+    #[test]
+    fn a_page_of_the_past_is_asked_for_by_contact_and_holds_no_more_than_was_asked() {
+        let call = UcsX.past(&site(None), &asked());
+        assert_eq!(
+            (call.method, call.url.as_str()),
+            (
+                "GET",
+                "http://ucsx.example:8080/ucs/v10/contacts/0000%2FDEMO%3F1/interactions?limit=2&cursor=a%26b"
+            )
+        );
+        let entry = |id: &str| json!({"id": id, "mediaType": "chat", "state": "Stopped", "secret": "x", "comment": 7});
+        let body = json!({"status": {"code": 0}, "data": {"cursor": "next",
+            "interactions": [entry("a"), {"mediaType": "chat"}, entry("b"), entry("c")]}});
+        let page = UcsX.listed(200, body.to_string().as_bytes(), &asked()).unwrap();
+        let ids: Vec<&str> = page.interactions.iter().map(|past| past.id.as_str()).collect();
+        assert_eq!((ids, page.next.as_deref()), (vec!["a", "b"], Some("next")));
+        assert_eq!(page.interactions[0].comment, None);
+        assert_eq!(UcsX.listed(200, b"{}", &asked()), Err(Answer::Later));
+        assert_eq!(UcsX.listed(429, b"", &asked()), Err(Answer::Later));
+    }
+
+    #[test]
+    fn what_was_learned_goes_to_the_contact() {
+        let learned = Contact::learned(json!({"LastName": "Lee"}).as_object().unwrap());
+        let call = UcsX.update(
+            &site(None),
+            LogId::from_bytes([0x11; 16]),
+            "0000DEMO0001",
+            &learned,
+        );
+        assert_eq!(
+            (call.method, call.url.as_str()),
+            ("PATCH", "http://ucsx.example:8080/ucs/v10/contacts/0000DEMO0001")
+        );
+        assert_eq!(body(&call), json!({"data": {"attributes": {"LastName": "Lee"}}}));
+    }
+
     #[test]
     fn a_page_of_a_proxy_is_no_confirmation() {
         assert_eq!(UcsX.done(200, b"<html>"), Answer::Later);
@@ -275,6 +397,7 @@ mod tests {
         fn no_answer_makes_it_panic(status: u16, body in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = UcsX.identified(status, &body);
             let _ = UcsX.done(status, &body);
+            let _ = UcsX.listed(status, &body, &asked());
         }
 
         #[test]

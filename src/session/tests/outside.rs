@@ -174,6 +174,17 @@ fn a_subscriber_hears_once_that_it_started_and_once_that_it_finished() {
 }
 
 #[test]
+fn history_hears_of_the_beginning_and_of_the_end() {
+    let mut stage = Stage::open(Links {
+        history: true,
+        ..Links::default()
+    });
+    stage.serve(ServiceAct::Close).unwrap();
+    let told = [Notice::Started, Notice::Finished].map(|notice| (Target::History, notice));
+    assert_eq!(stage.told, told);
+}
+
+#[test]
 fn a_delivery_status_never_moves_backwards() {
     let mut stage = Stage::open(by_sms());
     stage.serve(say("one")).unwrap();

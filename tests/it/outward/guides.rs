@@ -2,8 +2,12 @@
 
 use std::process::Command;
 
+use crate::net_server::on_a_core;
+use crate::support::contacts::Contacts;
 use crate::support::part;
 use crate::support::whole::Whole;
+
+use super::keeping::Customer;
 
 /// The shell examples of a guide, in order.
 fn examples(guide: &str) -> Vec<String> {
@@ -92,4 +96,105 @@ fn the_webhook_guide_works_as_it_stands() {
     let answer: serde_json::Value = serde_json::from_str(&said).unwrap();
     assert_eq!(answer["data"]["url"], "https://crm.example.com/hook", "{answer}");
     assert!(!said.contains("demo-webhook-secret"), "secrets are write-only");
+}
+
+#[test]
+fn the_history_guide_works_as_it_stands() {
+    on_a_core(async {
+        let contacts = Contacts::start();
+        let whole = Whole::start(&[]);
+        let folder = tempfile::tempdir().unwrap();
+        let examples = examples("history.md");
+        let set_up = examples[0].replace("http://127.0.0.1:8080", &contacts.url());
+        run(&set_up, &whole, folder.path());
+        let mut alice = whole.agent("alice", "chat").await;
+        let ann = Customer::open(&whole, "data[firstName]=Ann&data[email]=ann%40example.com");
+        alice.state(&ann.session, "Invited").await;
+        part::eventually("the interaction", std::time::Duration::from_secs(30), || {
+            contacts.held().interactions.contains_key(&ann.session)
+        });
+        let asked = format!("SESSION={}\n{}", ann.session, examples[1]);
+        let said = run(&asked, &whole, folder.path());
+        let answer: serde_json::Value = serde_json::from_str(&said).unwrap();
+        assert_eq!(answer["data"]["contactId"], "0000DEMO0001", "{answer}");
+    });
+}
+
+/// A bot that ends with its test.
+struct Running(std::process::Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn the_bot_guide_works_as_it_stands() {
+    let whole = Whole::start(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    let examples = examples("bots.md");
+    let port = part::free_port().to_string();
+    let (write, start) = examples[0].split_once("python3 bot.py &").unwrap();
+    assert!(start.trim().is_empty());
+    run(&write.replace("9000", &port), &whole, folder.path());
+    let python = part::program("python3", &[], "python3");
+    let bot = Command::new(python)
+        .arg("bot.py")
+        .current_dir(folder.path())
+        .spawn();
+    let _bot = Running(bot.unwrap());
+    let patience = std::time::Duration::from_secs(30);
+    part::eventually("the bot", patience, || {
+        std::net::TcpStream::connect(format!("127.0.0.1:{port}")).is_ok()
+    });
+    run(&examples[1].replace("9000", &port), &whole, folder.path());
+    let ann = Customer::open_at(&whole, "helpdesk", "data[firstName]=Ann");
+    let hears = |text: &str| ann.reads().iter().any(|(_, said)| said == text);
+    part::eventually("the greeting", patience, || {
+        pace();
+        hears("Hello. What is it about?\n1. A bill\n2. Something else")
+    });
+    ann.says("1");
+    part::eventually("the hand-over", patience, || {
+        pace();
+        hears("One moment.")
+    });
+}
+
+/// A chat may be asked about ten times a second.
+fn pace() {
+    let (_open, closed) = std::sync::mpsc::channel::<()>();
+    let _ = closed.recv_timeout(std::time::Duration::from_millis(150));
+}
+
+#[test]
+fn the_designer_guide_works_as_it_stands() {
+    let internal = format!("127.0.0.1:{}", part::free_port());
+    let whole = Whole::start(&[&format!("listen.internal.address={internal}")]);
+    let folder = tempfile::tempdir().unwrap();
+    let ann = Customer::open(&whole, "data[firstName]=Ann");
+    ann.says("my bicycle");
+    let examples = examples("designer.md");
+    let with = |script: &str| format!("INTERNAL=http://{internal}\nSESSION={}\n{script}", ann.session);
+    run(&with(&examples[0]), &whole, folder.path());
+    let seen = std::fs::read_to_string(folder.path().join("conversation.json")).unwrap();
+    assert!(seen.contains("my bicycle"), "{seen}");
+    let said = run(&with(&examples[1]), &whole, folder.path());
+    assert!(
+        said.contains("my bicycle") && said.contains("What is it about?"),
+        "{said}"
+    );
+    assert!(ann.reads().iter().any(|(_, text)| text == "What is it about?"));
+}
+
+#[test]
+fn the_gws_guide_works_as_it_stands() {
+    let whole = Whole::start(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    let said = run(&examples("gws.md")[0], &whole, folder.path());
+    let answer: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(answer["data"]["routing"], true, "{answer}");
+    assert!(!said.contains("demo-client-secret"), "secrets are write-only");
 }

@@ -4,89 +4,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::keeping::{Customer, PNG, guard, node, words};
 use crate::net_server::on_a_core;
 use crate::support::contacts::{Contacts, Fault};
 use crate::support::part::eventually;
-use crate::support::whole::{ADMIN_KEY, CCID, Whole};
-
-const KEY: &str = "11111111-2222-4333-8444-555555555555";
-const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
-
-/// A node whose development tenant keeps its history at `url`.
-fn node(url: &str, dialect: Option<&str>) -> Whole {
-    let whole = Whole::start(&[]);
-    let tenant = json!({"data": {"sid": "dev", "name": "Development", "region": "local", "timeZone": "Europe/Berlin",
-        "staticAgentTokens": true, "ucsUrl": url, "ucsDialect": dialect}});
-    let headers = [("x-api-key", ADMIN_KEY), ("content-type", "application/json")];
-    let path = format!("/nexus/v3/tenants/{CCID}");
-    let (status, answer) = whole.send("PUT", &path, &headers, tenant.to_string().as_bytes());
-    assert_eq!(status, 200, "{answer}");
-    whole
-}
-
-struct Customer<'w> {
-    whole: &'w Whole,
-    token: String,
-    session: String,
-    participant: String,
-}
-
-impl<'w> Customer<'w> {
-    fn open(whole: &'w Whole, data: &str) -> Self {
-        let body = format!("data[endpoint]=web&{data}");
-        let headers = [("x-api-key", KEY), FORM];
-        let (status, answer) = whole.send("POST", "/nexus/v3/chat/sessions", &headers, body.as_bytes());
-        assert_eq!(status, 200, "{answer}");
-        let token = answer["data"]["clientToken"].as_str().unwrap().to_owned();
-        let claims = token.split('.').nth(1).unwrap().trim_end_matches('=');
-        use base64::Engine as _;
-        let claims = base64::engine::general_purpose::STANDARD_NO_PAD
-            .decode(claims)
-            .unwrap();
-        let claims: Value = serde_json::from_slice(&claims).unwrap();
-        Self {
-            whole,
-            session: answer["data"]["entity"]["id"].as_str().unwrap().to_owned(),
-            participant: claims["participantId"].as_str().unwrap().to_owned(),
-            token,
-        }
-    }
-
-    fn send(&self, method: &str, below: &str, body: &str) {
-        let path = format!("/nexus/v3/chat/sessions/{}/{below}", self.session);
-        let headers = [
-            ("x-api-key", KEY),
-            ("x-nexus-client-key", self.token.as_str()),
-            FORM,
-        ];
-        let (status, answer) = self.whole.send(method, &path, &headers, body.as_bytes());
-        assert_eq!(status, 200, "{answer}");
-    }
-
-    fn says(&self, text: &str) {
-        let body = format!("operationId=1&data[type]=Text&data[text]={text}");
-        self.send("POST", "messages", &body);
-    }
-
-    fn leaves(&self) {
-        let below = format!("participants/{}", self.participant);
-        self.send("DELETE", &below, "operationId=1");
-    }
-}
-
-/// (type, text, audience) of the lines that have words.
-fn words(transcript: &Value) -> Vec<(String, String, bool)> {
-    let lines = transcript["lines"].as_array().unwrap();
-    let words = lines.iter().filter_map(|line| {
-        let text = line["text"].as_str()?.to_owned();
-        Some((
-            line["type"].as_str()?.to_owned(),
-            text,
-            line["audience"] == "agents",
-        ))
-    });
-    words.collect()
-}
 
 #[test]
 fn history_holds_the_contact_and_the_transcript_and_agents_see_who_it_is() {
@@ -125,6 +46,14 @@ fn history_holds_the_contact_and_the_transcript_and_agents_see_who_it_is() {
             .does("set-comment", json!({"session": session, "disposition": "sold"}))
             .await;
         ann.leaves();
+        contacts.stopped(&session);
+        // What is remarked after the end is added.
+        let late = json!({"session": session, "comment": "card 4111111111111111"});
+        alice.does("set-comment", late).await;
+        eventually("the remark", Duration::from_secs(20), || {
+            let held = contacts.held();
+            held.interactions[&session]["comment"] == "card ****************"
+        });
         let kept = contacts.stopped(&session);
         assert_eq!(
             (&kept["contactId"], &kept["mediaType"], &kept["disposition"]),
@@ -182,12 +111,13 @@ fn a_chat_goes_on_while_history_is_away_and_is_written_when_it_is_back() {
     assert!(contacts.held().interactions.is_empty());
     contacts.away(false);
     let kept = contacts.stopped(&ann.session);
-    let texts: Vec<String> = words(&kept["transcript"])
-        .into_iter()
-        .map(|(_, text, _)| text)
+    // Between what the service says.
+    let lines = kept["transcript"]["lines"].as_array().unwrap().iter();
+    let texts: Vec<&str> = lines
+        .filter(|line| line["from"]["role"] == "Customer")
+        .filter_map(|line| line["text"].as_str())
         .collect();
-    // Between what the service says at the beginning and at the end.
-    assert_eq!(texts[1..3], ["hello", "is anybody there"], "{texts:?}");
+    assert_eq!(texts, ["hello", "is anybody there"]);
 }
 
 #[test]
@@ -222,4 +152,107 @@ fn the_documented_form_of_release_9_1_does_the_same() {
     let transcript: Value = serde_json::from_str(text).unwrap();
     assert_eq!(words(&transcript)[1].1, "grüße");
     assert_eq!(contacts.held().refused, Vec::<String>::new());
+}
+
+#[test]
+fn what_was_done_but_not_answered_is_said_again_in_the_same_bytes_and_written_once() {
+    for dialect in [None, Some("classic")] {
+        let contacts = Contacts::start();
+        let base = dialect.map_or("", |_| "/base");
+        let whole = node(&format!("{}{base}", contacts.url()), dialect);
+        contacts.cut_each_once();
+        let ann = Customer::open(&whole, "data[firstName]=Ann&data[email]=ann%40example.com");
+        ann.says("once");
+        ann.shows("a.png", PNG);
+        ann.leaves();
+        // Each of the three changes was done, cut, said again and answered.
+        eventually("every answer", Duration::from_secs(120), || {
+            let held = contacts.held();
+            let changes = held
+                .answered
+                .iter()
+                .filter(|(method, path)| method != "GET" && !path.ends_with("dentify"));
+            changes.count() >= 3
+        });
+        let held = contacts.held();
+        let file = held.files.keys().next().unwrap().clone();
+        let once = ["create", "stop"].map(|what| (format!("{what} {}", ann.session), 1));
+        let once = once.into_iter().chain([(format!("file {file}"), 1)]).collect();
+        assert_eq!(held.written, once);
+        assert_eq!((held.contacts.len(), &held.files[&file].1[..]), (1, PNG));
+        assert_eq!(held.refused, Vec::<String>::new());
+        for (at, (method, path, body)) in held.seen.iter().enumerate() {
+            let first = held
+                .seen
+                .iter()
+                .position(|one| (&one.0, &one.1) == (method, path))
+                .unwrap();
+            assert_eq!(&held.seen[first].2, body, "{method} {path}");
+            assert_eq!(held.keys[first].1, held.keys[at].1, "{method} {path}");
+        }
+    }
+}
+
+#[test]
+fn an_overloaded_service_is_left_alone_as_long_as_it_asks() {
+    let contacts = Contacts::start();
+    let whole = node(&contacts.url(), None);
+    contacts.fail([Fault::Busy, Fault::Status(503)]);
+    let ann = Customer::open(&whole, "data[firstName]=Ann");
+    ann.leaves();
+    contacts.stopped(&ann.session);
+    let held = contacts.held();
+    assert!(held.seen.len() >= 4, "{:?}", held.seen);
+    assert!(held.keys[1].0.duration_since(held.keys[0].0) >= Duration::from_secs(1));
+    assert_eq!(held.written[&format!("create {}", ann.session)], 1);
+}
+
+#[test]
+fn a_guarded_service_is_shown_a_token_and_a_new_one_when_that_is_withdrawn() {
+    let contacts = Contacts::start();
+    let whole = node(&contacts.url(), None);
+    guard(&whole, &contacts);
+    let ann = Customer::open(&whole, "data[firstName]=Ann");
+    eventually("the interaction", Duration::from_secs(30), || {
+        contacts.held().interactions.contains_key(&ann.session)
+    });
+    contacts.withdraw();
+    ann.leaves();
+    contacts.stopped(&ann.session);
+    let held = contacts.held();
+    assert!(held.tokens > held.withdrawn, "another token was asked for");
+    assert_eq!(held.refused, Vec::<String>::new());
+}
+
+#[test]
+fn what_an_agent_learns_of_the_customer_goes_to_the_contact() {
+    on_a_core(async {
+        for dialect in [None, Some("classic")] {
+            let contacts = Contacts::start();
+            let base = dialect.map_or("", |_| "/base");
+            let whole = node(&format!("{}{base}", contacts.url()), dialect);
+            let mut alice = whole.agent("alice", "chat").await;
+            let ann = Customer::open(&whole, "data[firstName]=Ann&data[email]=ann%40example.com");
+            let session = ann.session.clone();
+            alice.state(&session, "Invited").await;
+            alice.does("accept", json!({"session": session})).await;
+            alice.state(&session, "Processing").await;
+            eventually("the contact", Duration::from_secs(30), || {
+                contacts.held().interactions.contains_key(&session)
+            });
+            let name = json!([{"key": "LastName", "type": "str", "value": "Lee"},
+                {"key": "EmailAddress", "type": "str", "value": "ann@example.com"},
+                {"key": "order", "type": "str", "value": "7"}]);
+            let attach = json!({"session": session, "userData": name});
+            alice.does("attach-user-data", attach).await;
+            ann.leaves();
+            contacts.stopped(&session);
+            eventually("what was learned", Duration::from_secs(30), || {
+                !contacts.held().learned.is_empty()
+            });
+            let held = contacts.held();
+            assert_eq!(held.learned["0000DEMO0001"], json!({"LastName": "Lee"}));
+            assert_eq!(held.refused, Vec::<String>::new());
+        }
+    });
 }

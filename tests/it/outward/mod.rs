@@ -5,8 +5,11 @@ mod crash;
 mod dead_letters;
 mod guides;
 mod history;
+mod keeping;
+mod kept;
 mod messaging;
 mod ownership;
+mod past;
 mod webhooks;
 
 pub(crate) use webhooks::event;

@@ -1,10 +1,11 @@
-// Details of one interaction: who is there, what is attached, notes.
+// Details of one interaction: who is there, what is attached, notes, what the customer did before.
 
 import { $, ask, el, field, toast } from './dom.js';
 
 export class Panel {
   #client;
   #model;
+  #past = new Map();
 
   constructor(client, model) {
     this.#client = client;
@@ -17,7 +18,7 @@ export class Panel {
     if (!session?.interaction) return panel.replaceChildren();
     // What somebody is writing here is not taken from under their hands.
     if (panel.contains(document.activeElement) && document.activeElement.matches('input, textarea')) return;
-    panel.replaceChildren(this.#people(session), this.#data(session), this.#notes(session));
+    panel.replaceChildren(this.#people(session), this.#data(session), this.#notes(session), this.#earlier(session));
   }
 
   #people({ id, interaction }) {
@@ -62,6 +63,39 @@ export class Panel {
         if (await this.#do(id, 'set-comment', fields)) toast('Saved');
       },
     }, field('Comment', comment), field('Disposition', disposition), el('button', { type: 'submit' }, 'Save')));
+  }
+
+  /** Earlier interactions of the contact. Asked for once; the conversation never waits for it. */
+  #earlier({ id, interaction }) {
+    const contact = interaction.userData.find(({ key }) => key === 'ContactId')?.value ?? '';
+    const known = this.#past.get(id);
+    if (!known || known.contact !== contact) {
+      this.#past.set(id, { contact, entries: [], next: null, said: 'Looking …' });
+      this.#look(id);
+    }
+    const { entries, next, said } = this.#past.get(id);
+    const rows = entries.map(({ startDate, mediaType, state, subject, comment, disposition }) => el('li', {},
+      el('span', {}, `${startDate ? new Date(startDate).toLocaleString() : ''} ${mediaType ?? ''} `),
+      el('span.faint', {}, [state, disposition].filter(Boolean).join(' · ')),
+      el('div', {}, [subject, comment].filter(Boolean).join(' · '))));
+    return el('section', { id: 'earlier' }, el('h2', {}, 'Earlier'), el('ul.list', {}, ...rows),
+      said && el('p.faint', {}, said),
+      (next || said?.startsWith('Not')) && el('button', { type: 'button', onclick: () => this.#look(id) }, next ? 'More' : 'Try again'));
+  }
+
+  async #look(id) {
+    const past = this.#past.get(id);
+    try {
+      const cursor = past.next ? `&cursor=${encodeURIComponent(past.next)}` : '';
+      const page = await this.#client.call('GET', `/nexus/v3/agents/me/interactions/${id}/history?limit=20${cursor}`);
+      past.entries = [...past.entries, ...page.interactions];
+      past.next = page.next ?? null;
+      past.said = past.entries.length ? '' : 'Nothing is known.';
+    } catch {
+      past.said = 'Not to be had now.';
+    }
+    if (this.#past.size > 50) this.#past.delete(this.#past.keys().next().value);
+    if (id === this.#model.selected) this.update();
   }
 
   async #do(session, cmd, fields) {
