@@ -22,6 +22,10 @@ pub struct Target {
     pub addr: SocketAddr,
     /// TLS, where it speaks it.
     pub tls: Option<Arc<ClientConfig>>,
+    /// The name asked for. TLS sessions are taken up again under the same one only.
+    pub name: ServerName<'static>,
+    /// What the kernel takes in before it is read, bytes; the usual where it is not said.
+    pub receive: Option<u32>,
 }
 
 /// A byte stream to a server.
@@ -29,20 +33,46 @@ pub trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
 
 impl Target {
+    /// A target without a name of its own.
+    pub fn of(addr: SocketAddr, tls: Option<Arc<ClientConfig>>) -> Self {
+        let name = ServerName::try_from("localhost").unwrap_or(ServerName::IpAddress(addr.ip().into()));
+        Self {
+            addr,
+            tls,
+            name,
+            receive: None,
+        }
+    }
+
+    /// The same by another name.
+    pub fn by_name(&self, name: &str) -> Self {
+        let name = ServerName::try_from(name.to_owned()).unwrap_or_else(|_| self.name.clone());
+        Self { name, ..self.clone() }
+    }
+
+    /// The same by a reader whose kernel takes in no more than this.
+    pub fn reading(&self, bytes: u32) -> Self {
+        Self {
+            receive: Some(bytes),
+            ..self.clone()
+        }
+    }
+
     /// Opens a connection from `source`, so that limits per address see many addresses.
     pub async fn open(&self, source: IpAddr) -> Result<Box<dyn Io>> {
         let tcp = self.tcp(source).await?;
         let Some(tls) = &self.tls else {
             return Ok(Box::new(tcp));
         };
-        let name = ServerName::try_from("localhost")?;
-        Ok(Box::new(
-            TlsConnector::from(Arc::clone(tls)).connect(name, tcp).await?,
-        ))
+        let connector = TlsConnector::from(Arc::clone(tls));
+        Ok(Box::new(connector.connect(self.name.clone(), tcp).await?))
     }
 
     async fn tcp(&self, source: IpAddr) -> Result<TcpStream> {
         let socket = TcpSocket::new_v4()?;
+        if let Some(bytes) = self.receive {
+            socket.set_recv_buffer_size(bytes)?;
+        }
         socket.bind(SocketAddr::new(source, 0))?;
         let stream = socket.connect(self.addr).await.context("connect")?;
         stream.set_nodelay(true)?;

@@ -5,6 +5,7 @@
 
 mod callbacks;
 mod constant;
+mod crew;
 mod http;
 mod measure;
 mod pace;
@@ -39,6 +40,14 @@ enum Scenario {
     Widgets(scenario::widgets::WidgetsArgs),
     /// N idle agents over WSS.
     Workspace(scenario::workspace::WorkspaceArgs),
+    /// Polls that bring nothing, beside a server that does nothing.
+    Polls(scenario::polls::PollsArgs),
+    /// Customers on one node, agents on another.
+    Latency(scenario::latency::LatencyArgs),
+    /// All agents lose their connection at once, and come back.
+    Storm(scenario::storm::StormArgs),
+    /// Many agents stop reading while their customers write on.
+    Slow(scenario::slow::SlowArgs),
     /// Text messages from aggregators, as fast as they are kept.
     Sms(scenario::sms::SmsArgs),
     /// Notices to many endpoints, some of which are slow or dead.
@@ -65,6 +74,22 @@ fn main() -> Result<()> {
             Scenario::Workspace(args) => {
                 let folder = args.report.clone();
                 publish(&folder, "workspace", &scenario::workspace::run(args).await?)
+            }
+            Scenario::Polls(args) => {
+                let folder = args.report.clone();
+                publish(&folder, "polls", &scenario::polls::run(args).await?)
+            }
+            Scenario::Latency(args) => {
+                let folder = args.report.clone();
+                sound(&folder, "latency", &scenario::latency::run(args).await?)
+            }
+            Scenario::Storm(args) => {
+                let folder = args.report.clone();
+                sound(&folder, "storm", &scenario::storm::run(args).await?)
+            }
+            Scenario::Slow(args) => {
+                let folder = args.report.clone();
+                sound(&folder, "slow", &scenario::slow::run(args).await?)
             }
             Scenario::Sms(args) => {
                 let folder = args.report.clone();

@@ -27,6 +27,12 @@ impl Latencies {
             .saturating_record(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX).max(1));
     }
 
+    /// Counts those of another.
+    pub fn add(&mut self, other: &Self) {
+        // Both have the same bounds.
+        let _ = self.histogram.add(&other.histogram);
+    }
+
     /// The points a report shows.
     pub fn summary(&self) -> Summary {
         let at = |quantile| self.histogram.value_at_quantile(quantile) as f64 / 1_000.0;

@@ -75,7 +75,7 @@ impl Server {
                 };
                 Ok(Self {
                     pid,
-                    target: Target { addr, tls },
+                    target: Target::of(addr, tls),
                     api_key: args.api_key.clone(),
                     started: None,
                 })
@@ -95,9 +95,10 @@ impl Server {
                 binary.display()
             );
         }
-        let folder = std::env::temp_dir().join(format!("nexus-loadtest-{}", std::process::id()));
-        std::fs::create_dir_all(&folder)?;
         let [secure, plain, internal, admin] = free_ports()?;
+        let folder = format!("nexus-loadtest-{}-{}", std::process::id(), admin.port());
+        let folder = std::env::temp_dir().join(folder);
+        std::fs::create_dir_all(&folder)?;
         let log = std::fs::File::create(folder.join("server.log"))?;
         let mut settings = vec![
             format!("listen.public.address={secure}"),
@@ -133,7 +134,7 @@ impl Server {
         };
         let server = Self {
             pid: child.id(),
-            target: Target { addr, tls },
+            target: Target::of(addr, tls),
             api_key: args.api_key.clone(),
             started: Some(Started {
                 child,
@@ -149,10 +150,7 @@ impl Server {
 
     async fn ready(&self, admin: SocketAddr) -> Result<()> {
         let give_up = Instant::now() + Duration::from_secs(30);
-        let target = Target {
-            addr: admin,
-            tls: None,
-        };
+        let target = Target::of(admin, None);
         while Instant::now() < give_up {
             if let Ok(mut connection) = crate::http::Connection::open(&target, [127, 0, 0, 1].into()).await {
                 let request = hyper::Request::get("/health/ready")
@@ -207,10 +205,7 @@ impl Server {
         let Some(started) = &self.started else {
             return Ok(0.0);
         };
-        let target = Target {
-            addr: started.admin,
-            tls: None,
-        };
+        let target = Target::of(started.admin, None);
         let mut connection = crate::http::Connection::open(&target, [127, 0, 0, 1].into()).await?;
         let request = hyper::Request::get("/metrics")
             .header("host", "localhost")

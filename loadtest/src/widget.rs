@@ -1,20 +1,26 @@
 //! One widget as a server sees it: the preflights a browser sends included.
 
+use std::rc::Rc;
+
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{CONTENT_TYPE, HOST, ORIGIN};
 use hyper::{Method, Request, StatusCode};
 use serde_json::Value;
+use tokio::sync::Mutex;
 
 use crate::http::Connection;
 
 const FORM: &str = "application/x-www-form-urlencoded; charset=UTF-8";
 const BASE: &str = "/nexus/v3/chat/sessions";
 
+/// A connection that several widgets may take turns on.
+pub type Line = Rc<Mutex<Connection>>;
+
 /// A chat in progress.
 pub struct Widget {
-    connection: Connection,
+    line: Line,
     api_key: String,
     token: String,
     session: String,
@@ -31,10 +37,15 @@ pub struct Polled {
 }
 
 impl Widget {
-    /// Opens a chat.
+    /// Opens a chat on a connection of its own.
     pub async fn open(connection: Connection, api_key: &str, endpoint: &str, name: &str) -> Result<Self> {
+        Self::open_on(Rc::new(Mutex::new(connection)), api_key, endpoint, name).await
+    }
+
+    /// Opens a chat on a connection that others use as well.
+    pub async fn open_on(line: Line, api_key: &str, endpoint: &str, name: &str) -> Result<Self> {
         let mut widget = Self {
-            connection,
+            line,
             api_key: api_key.to_owned(),
             token: String::new(),
             session: String::new(),
@@ -98,16 +109,16 @@ impl Widget {
             .map(drop)
     }
 
+    /// A preflight and its poll, to be sent by whoever wants to.
+    pub fn poll_requests(&mut self) -> Result<[Request<Full<Bytes>>; 2]> {
+        let path = self.poll_path();
+        let preflight = preflight(&path, "GET", "x-api-key,x-nexus-client-key")?;
+        Ok([preflight, self.request(Method::GET, path, String::new())?])
+    }
+
     async fn preflight(&mut self, path: &str, method: &str, headers: &str) -> Result<()> {
-        let request = Request::builder()
-            .method(Method::OPTIONS)
-            .uri(path)
-            .header(HOST, "localhost")
-            .header(ORIGIN, "https://shop.example")
-            .header("access-control-request-method", method)
-            .header("access-control-request-headers", headers)
-            .body(Full::default())?;
-        let (status, _) = self.connection.send(request).await?;
+        let request = preflight(path, method, headers)?;
+        let (status, _) = self.line.lock().await.send(request).await?;
         if !status.is_success() {
             bail!("preflight {status}");
         }
@@ -115,6 +126,15 @@ impl Widget {
     }
 
     async fn call(&mut self, method: Method, path: String, body: String) -> Result<Value> {
+        let request = self.request(method, path, body)?;
+        let (status, answer) = self.line.lock().await.send(request).await?;
+        if status != StatusCode::OK {
+            bail!("{status}");
+        }
+        Ok(serde_json::from_slice(&answer)?)
+    }
+
+    fn request(&self, method: Method, path: String, body: String) -> Result<Request<Full<Bytes>>> {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
@@ -127,14 +147,7 @@ impl Widget {
         if !body.is_empty() {
             request = request.header(CONTENT_TYPE, FORM);
         }
-        let (status, answer) = self
-            .connection
-            .send(request.body(Full::new(Bytes::from(body)))?)
-            .await?;
-        if status != StatusCode::OK {
-            bail!("{status}");
-        }
-        Ok(serde_json::from_slice(&answer)?)
+        Ok(request.body(Full::new(Bytes::from(body)))?)
     }
 
     fn poll_path(&mut self) -> String {
@@ -147,6 +160,18 @@ impl Widget {
         self.operations += 1;
         format!("{:010x}-9bceb-a97ef-344c2-84b99f010666dbc", self.operations)
     }
+}
+
+/// What a browser asks before a request that is not simple.
+fn preflight(path: &str, method: &str, headers: &str) -> Result<Request<Full<Bytes>>> {
+    let request = Request::builder()
+        .method(Method::OPTIONS)
+        .uri(path)
+        .header(HOST, "localhost")
+        .header(ORIGIN, "https://shop.example")
+        .header("access-control-request-method", method)
+        .header("access-control-request-headers", headers);
+    Ok(request.body(Full::default())?)
 }
 
 fn text(json: &Value, pointer: &str) -> Result<String> {

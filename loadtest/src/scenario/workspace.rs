@@ -1,25 +1,24 @@
-//! `workspace`: N agents signed in over WSS, idle; what each costs, what signing in costs, and how fast a command is answered.
+//! `workspace`: N agents signed in over WSS, each with some chats, idle; what each costs, what signing in costs, and how fast a command is
+//! answered.
 //!
 //! Memory is a slope between half of the agents and all of them, since allocator and runtime cost some megabytes once.
 
 use std::cell::RefCell;
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use crate::http::loopback;
+use crate::crew::{self, Customers, reach};
 use crate::measure::{Latencies, Results};
 use crate::pace::Pace;
 use crate::proc::Usage;
-use crate::server::{Server, ServerArgs};
+use crate::server::ServerArgs;
 use crate::stream::AgentStream;
 
 /// What a person may set.
@@ -31,6 +30,15 @@ pub struct WorkspaceArgs {
     /// New agents a second.
     #[arg(long, default_value_t = 400)]
     pub ramp: u32,
+    /// Chats that each works in while it idles.
+    #[arg(long, default_value_t = 3)]
+    pub follow: usize,
+    /// New chats a second.
+    #[arg(long, default_value_t = 400)]
+    pub chats: u32,
+    /// Seconds that memory is given to settle before it is read.
+    #[arg(long, default_value_t = 10)]
+    pub settle: u64,
     /// Commands sent once all are idle, one agent each.
     #[arg(long, default_value_t = 1_000)]
     pub commands: usize,
@@ -41,65 +49,82 @@ pub struct WorkspaceArgs {
     pub report: PathBuf,
 }
 
-/// Connections that one address may open are limited by the server.
-const PER_ADDRESS: usize = 150;
-/// How long memory is given to settle before it is read.
-const SETTLE: Duration = Duration::from_secs(4);
-
 #[derive(Default)]
 struct Tally {
     signed_in: usize,
+    chats: usize,
     sign_in: Latencies,
     command: Latencies,
     errors: std::collections::BTreeMap<String, u64>,
 }
 
+impl Tally {
+    fn failed(&mut self, error: &anyhow::Error) {
+        *self.errors.entry(error.to_string()).or_default() += 1;
+    }
+
+    fn failures(&self) -> usize {
+        usize::try_from(self.errors.values().sum::<u64>()).unwrap_or(usize::MAX)
+    }
+}
+
 /// Runs the story.
 pub async fn run(args: WorkspaceArgs) -> Result<Results> {
-    let file = std::env::temp_dir().join(format!("nexus-load-tenant-{}.toml", std::process::id()));
-    std::fs::write(&file, tenant(args.agents)?)?;
-    let server = ServerArgs {
-        provision: Some(file.clone()),
-        ..args.server.clone()
-    };
-    let server = Server::of(&server).await?;
-    std::fs::remove_file(&file)?;
-
+    let server = crew::start(&args.server, args.agents, args.follow.max(1)).await?;
     let tally = Rc::new(RefCell::new(Tally::default()));
     let go = Rc::new(Notify::new());
-    let bar = ProgressBar::new(args.agents as u64)
-        .with_style(ProgressStyle::with_template(
-            "{msg} {wide_bar} {pos}/{len} {elapsed}",
-        )?)
-        .with_message("signing in");
+    let mut customers = Customers::of(&server).await?;
     let mut agents = JoinSet::new();
     let before = Usage::of(server.pid())?;
-    let started = Instant::now();
-    let mut pace = Pace::new(started, Duration::from_secs(1) / args.ramp.max(1));
+    let mut signing_in = Duration::ZERO;
     let mut half = before;
-    for index in 0..args.agents {
-        if index == args.agents / 2 {
-            settle(&tally, index).await;
-            half = Usage::of(server.pid())?;
-            pace = Pace::new(Instant::now(), Duration::from_secs(1) / args.ramp.max(1));
+    for (first, last) in [(0, args.agents / 2), (args.agents / 2, args.agents)] {
+        half = Usage::of(server.pid())?;
+        let bar = crew::bar(last - first, "signing in")?;
+        let mut pace = Pace::new(Instant::now(), Duration::from_secs(1) / args.ramp.max(1));
+        for index in first..last {
+            let due = pace.next().await;
+            let target = server.target();
+            let (tally, go) = (Rc::clone(&tally), Rc::clone(&go));
+            let follow = args.follow > 0;
+            agents.spawn_local(async move {
+                let opened = crew::sign_in(&target, index);
+                if let Err(error) = live(opened, follow, due, &tally, &go).await {
+                    tally.borrow_mut().failed(&error);
+                }
+            });
+            bar.inc(1);
         }
-        let due = pace.next().await;
-        let target = server.target();
-        let (tally, go) = (Rc::clone(&tally), Rc::clone(&go));
-        agents.spawn_local(async move {
-            let opened = async {
-                let io = target.open(loopback(index, PER_ADDRESS)).await?;
-                AgentStream::open(io, &token(index)).await
-            };
-            if let Err(error) = live(opened, due, &tally, &go).await {
-                *tally.borrow_mut().errors.entry(error.to_string()).or_default() += 1;
-            }
-        });
-        bar.inc(1);
+        reach(60, || {
+            tally.borrow().signed_in + tally.borrow().failures() >= last
+        })
+        .await;
+        signing_in += Usage::of(server.pid())?.cpu - half.cpu;
+        bar.finish_and_clear();
+        let bar = crew::bar(args.follow * (last - first), "chats")?;
+        let mut pace = Pace::new(Instant::now(), Duration::from_secs(1) / args.chats.max(1));
+        for _ in 0..args.follow * (last - first) {
+            pace.next().await;
+            let chat = customers.chat();
+            let tally = Rc::clone(&tally);
+            agents.spawn_local(async move {
+                if let Err(error) = chat.await {
+                    tally.borrow_mut().failed(&error);
+                }
+            });
+            bar.inc(1);
+        }
+        reach(60, || {
+            tally.borrow().chats + tally.borrow().failures() >= args.follow * last
+        })
+        .await;
+        bar.finish_and_clear();
+        tokio::time::sleep(Duration::from_secs(args.settle)).await;
+        if last < args.agents {
+            half = Usage::of(server.pid())?;
+        }
     }
-    settle(&tally, args.agents).await;
     let full = Usage::of(server.pid())?;
-    bar.finish_with_message("signed in");
 
     let mut pace = Pace::new(Instant::now(), Duration::from_millis(5));
     let commands = args.commands.min(tally.borrow().signed_in);
@@ -114,13 +139,16 @@ pub async fn run(args: WorkspaceArgs) -> Result<Results> {
         bail!("nobody could sign in: {:?}", tally.errors);
     }
     let added = (args.agents - args.agents / 2) as f64;
-    let cpu = (full.cpu - before.cpu).as_secs_f64();
     let mut results = Results {
-        title: format!("workspace: {} agents over WSS", args.agents),
+        title: format!(
+            "workspace: {} agents over WSS, {} chats each",
+            args.agents, args.follow
+        ),
         ..Results::default()
     };
     results.figures.extend([
         ("agents".to_owned(), tally.signed_in as f64),
+        ("chats_taken".to_owned(), tally.chats as f64),
         (
             "bytes_per_agent_slope".to_owned(),
             full.anonymous.saturating_sub(half.anonymous) as f64 / added,
@@ -131,7 +159,7 @@ pub async fn run(args: WorkspaceArgs) -> Result<Results> {
         ),
         (
             "sign_ins_per_cpu_second".to_owned(),
-            tally.signed_in as f64 / cpu.max(f64::EPSILON),
+            tally.signed_in as f64 / signing_in.as_secs_f64().max(f64::EPSILON),
         ),
         ("server_open_files".to_owned(), full.files as f64),
     ]);
@@ -154,23 +182,10 @@ pub async fn run(args: WorkspaceArgs) -> Result<Results> {
     Ok(results)
 }
 
-/// Waits until as many are in, or have failed, and then a while.
-async fn settle(tally: &RefCell<Tally>, wanted: usize) {
-    let give_up = Instant::now() + Duration::from_secs(60);
-    let done = || {
-        let tally = tally.borrow();
-        let failed: u64 = tally.errors.values().sum();
-        tally.signed_in + usize::try_from(failed).unwrap_or(usize::MAX) >= wanted
-    };
-    while !done() && Instant::now() < give_up {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    tokio::time::sleep(SETTLE).await;
-}
-
-/// An agent's life: signs in, idles, answers pings, and once commands something.
+/// An agent's life: signs in, takes the chats it is offered, idles, answers pings, and once commands something.
 async fn live(
     opened: impl Future<Output = Result<AgentStream>>,
+    follow: bool,
     due: Instant,
     tally: &RefCell<Tally>,
     go: &Notify,
@@ -178,50 +193,25 @@ async fn live(
     let mut stream = opened.await?;
     {
         let mut tally = tally.borrow_mut();
-        tally.signed_in += 1;
         tally.sign_in.record(due.elapsed());
     }
+    if follow {
+        crew::take_chats(&mut stream).await?;
+    }
+    tally.borrow_mut().signed_in += 1;
+    let mut working = std::collections::HashSet::new();
     loop {
         tokio::select! {
-            // Nothing of this name ever comes: reads and answers pings for as long as the agent idles.
-            ended = stream.until("nothing") => return ended.map(drop),
+            event = stream.next() => {
+                if let Some(session) = crew::began(&event?) && working.insert(session.to_owned()) {
+                    tally.borrow_mut().chats += 1;
+                }
+                continue;
+            }
             () = go.notified() => {}
         }
         let sent = Instant::now();
-        stream
-            .command(&json!({ "cmd": "ready", "cmdId": id(), "media": "chat" }))
-            .await?;
-        stream.until("reply").await?;
+        stream.asks("ready", json!({ "media": "chat" })).await?;
         tally.borrow_mut().command.record(sent.elapsed());
     }
-}
-
-/// A fresh `cmdId`: any UUID will do, as long as it is another one.
-fn id() -> String {
-    use std::sync::atomic::{AtomicU64, Ordering};
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    format!(
-        "00000000-0000-4000-8000-{:012x}",
-        NEXT.fetch_add(1, Ordering::Relaxed)
-    )
-}
-
-fn token(index: usize) -> String {
-    format!("load-agent-{index:06}-token")
-}
-
-/// A tenant with this many agents, as a file that `nexus provision` takes.
-fn tenant(agents: usize) -> Result<String> {
-    let mut file = String::from(
-        "[[tenant]]\nccid = \"5d1c0f0e-52a1-4a0b-9f38-1c2d3e4f5a6b\"\nsid = \"load\"\nname = \"Load\"\nregion = \"local\"\n\
-         staticAgentTokens = true\n\n[[tenant.queues]]\nname = \"chat.load\"\n",
-    );
-    for index in 0..agents {
-        write!(
-            file,
-            "\n[[tenant.agents]]\nlogin = \"agent{index:06}\"\ntoken = \"{}\"\ncapacity = {{ chat = 3 }}\n",
-            token(index)
-        )?;
-    }
-    Ok(file)
 }

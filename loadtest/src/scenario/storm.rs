@@ -1,0 +1,400 @@
+//! `storm`: all agents but a few lose their connection in one instant and come back at once, each to what was written meanwhile. What the
+//! others notice of it, how long it takes, and whether anybody missed anything.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use clap::Args;
+use serde_json::{Value, json};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+use crate::crew::{self, Customers, reach};
+use crate::http::Target;
+use crate::measure::{Latencies, Results, Summary};
+use crate::pace::Pace;
+use crate::proc::Usage;
+use crate::server::ServerArgs;
+use crate::stream::{AgentStream, Broken, Memory};
+
+/// What a person may set.
+#[derive(Debug, Clone, Args)]
+pub struct StormArgs {
+    /// Agents who are cut.
+    #[arg(long, default_value_t = 15_000)]
+    pub agents: usize,
+    /// Agents who are not.
+    #[arg(long, default_value_t = 100)]
+    pub untouched: usize,
+    /// Of those who are cut, so many work in a chat whose customer writes meanwhile.
+    #[arg(long, default_value_t = 1_000)]
+    pub chats: usize,
+    /// New agents a second while the load builds up.
+    #[arg(long, default_value_t = 400)]
+    pub ramp: u32,
+    /// Commands a second of those who are not cut, before and during the storm.
+    #[arg(long, default_value_t = 50)]
+    pub rate: u32,
+    /// How long the calm before it is measured, seconds.
+    #[arg(long, default_value_t = 10)]
+    pub calm: u64,
+    /// How long the storm may take, seconds.
+    #[arg(long, default_value_t = 120)]
+    pub patience: u64,
+    #[command(flatten)]
+    pub server: ServerArgs,
+    /// Where the report goes.
+    #[arg(long, default_value = "target/loadtest")]
+    pub report: PathBuf,
+}
+
+/// What a customer writes into the silence.
+const WORDS: &str = "while-you-were-away";
+/// One who cannot connect tries again so often.
+const AGAIN: Duration = Duration::from_millis(500);
+/// TCP connections that one machine begins at the same moment; more only overflow its queue of the half-open.
+const AT_ONCE: usize = 1_000;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Weather {
+    Calm,
+    Cut,
+    Storm,
+    Over,
+}
+
+#[derive(Default)]
+struct Tally {
+    signed_in: usize,
+    working: usize,
+    cut: usize,
+    back: usize,
+    retries: u64,
+    missed: u64,
+    doubled: u64,
+    gaps: u64,
+    back_after: Latencies,
+    /// Seconds since the storm began, and how many were back.
+    curve: Vec<(f64, f64)>,
+    errors: BTreeMap<String, u64>,
+}
+
+impl Tally {
+    fn failed(&mut self, what: &str, error: &anyhow::Error) {
+        *self.errors.entry(format!("{what}: {error:#}")).or_default() += 1;
+    }
+
+    fn failures(&self) -> usize {
+        usize::try_from(self.errors.values().sum::<u64>()).unwrap_or(usize::MAX)
+    }
+}
+
+/// Runs the story.
+pub async fn run(args: StormArgs) -> Result<Results> {
+    let everybody = args.agents + args.untouched;
+    let chats = args.chats.min(args.agents);
+    let server = crew::start(&args.server, everybody, 1).await?;
+    let mut customers = Customers::of(&server).await?;
+    let tally = Rc::new(RefCell::new(Tally::default()));
+    let (weather, forecast) = watch::channel(Weather::Calm);
+    let gate = Rc::new(Semaphore::new(AT_ONCE));
+    let mut agents = JoinSet::new();
+
+    let bar = crew::bar(everybody, "signing in")?;
+    let mut others = Vec::new();
+    for index in args.agents..everybody {
+        others.push(crew::sign_in(&server.target(), index).await?);
+        bar.inc(1);
+    }
+    let mut pace = Pace::new(Instant::now(), Duration::from_secs(1) / args.ramp.max(1));
+    for index in 0..args.agents {
+        pace.next().await;
+        let agent = Agent {
+            index,
+            works: index < chats,
+            has_chat: Cell::new(false),
+            target: server.target(),
+            gate: Rc::clone(&gate),
+            tally: Rc::clone(&tally),
+        };
+        agents.spawn_local(agent.live(forecast.clone()));
+        bar.inc(1);
+    }
+    reach(60, || {
+        tally.borrow().signed_in + tally.borrow().failures() >= args.agents
+    })
+    .await;
+    bar.finish_and_clear();
+    let mut widgets = Vec::with_capacity(chats);
+    for _ in 0..chats {
+        widgets.push(customers.chat().await?);
+    }
+    reach(60, || tally.borrow().working + tally.borrow().failures() >= chats).await;
+    if tally.borrow().working < chats {
+        bail!(
+            "only {} of {chats} chats were taken: {:?}",
+            tally.borrow().working,
+            tally.borrow().errors
+        );
+    }
+
+    let calm = commands(
+        &mut others,
+        args.rate,
+        Until::Time(Duration::from_secs(args.calm)),
+    )
+    .await?;
+    weather.send_replace(Weather::Cut);
+    reach(30, || {
+        tally.borrow().cut + tally.borrow().failures() >= args.agents
+    })
+    .await;
+    for widget in &mut widgets {
+        widget.send(WORDS).await?;
+    }
+
+    let bar = crew::bar(args.agents, "coming back")?;
+    let (before, began) = (Usage::of(server.pid())?, Instant::now());
+    weather.send_replace(Weather::Storm);
+    let wanted = args.agents;
+    let until = Until::All(&tally, wanted, Duration::from_secs(args.patience));
+    let storm = commands(&mut others, args.rate, until).await?;
+    let (after, took) = (Usage::of(server.pid())?, began.elapsed());
+    bar.finish_and_clear();
+    weather.send_replace(Weather::Over);
+    while agents.join_next().await.is_some() {}
+
+    let tally = tally.borrow();
+    let mut results = Results {
+        title: format!(
+            "storm: {} agents cut at once, {} untouched",
+            args.agents, args.untouched
+        ),
+        ..Results::default()
+    };
+    let last = tally
+        .curve
+        .last()
+        .map_or(took.as_secs_f64(), |(seconds, _)| *seconds);
+    let cpu = (after.cpu - before.cpu).as_secs_f64().max(f64::EPSILON);
+    results.figures.extend([
+        ("agents_back".to_owned(), tally.back as f64),
+        ("seconds_until_the_last_was_back".to_owned(), last),
+        (
+            "resumes_per_server_cpu_second".to_owned(),
+            tally.back as f64 / cpu,
+        ),
+        ("server_cpu_share".to_owned(), cpu / took.as_secs_f64()),
+        ("connections_tried_again".to_owned(), tally.retries as f64),
+        ("texts_written_meanwhile".to_owned(), chats as f64),
+        ("texts_missed".to_owned(), tally.missed as f64),
+        ("texts_told_twice".to_owned(), tally.doubled as f64),
+        ("gaps".to_owned(), tally.gaps as f64),
+        ("untouched_p99_ratio".to_owned(), ratio(&storm, &calm)),
+    ]);
+    results.latencies.extend([
+        ("untouched: command to reply, calm".to_owned(), calm),
+        ("untouched: command to reply, storm".to_owned(), storm),
+        ("cut to resumed".to_owned(), tally.back_after.summary()),
+    ]);
+    results
+        .curves
+        .insert("agents back, by seconds".to_owned(), tally.curve.clone());
+    results.errors = tally.errors.clone();
+    for (what, count) in [
+        ("texts missed", tally.missed),
+        ("texts told twice", tally.doubled),
+        ("gaps", tally.gaps),
+    ] {
+        if count > 0 {
+            results.errors.insert(what.to_owned(), count);
+        }
+    }
+    Ok(results)
+}
+
+fn ratio(later: &Summary, earlier: &Summary) -> f64 {
+    later.p99_ms / earlier.p99_ms.max(f64::EPSILON)
+}
+
+/// How long commands are sent.
+enum Until<'t> {
+    Time(Duration),
+    All(&'t RefCell<Tally>, usize, Duration),
+}
+
+impl Until<'_> {
+    fn is_over(&self, since: Instant) -> bool {
+        match self {
+            Self::Time(time) => since.elapsed() >= *time,
+            Self::All(tally, wanted, patience) => {
+                let tally = tally.borrow();
+                tally.back + tally.failures() >= *wanted || since.elapsed() >= *patience
+            }
+        }
+    }
+}
+
+/// Lets the untouched command something, in turn, at an even rate.
+async fn commands(others: &mut Vec<AgentStream>, rate: u32, until: Until<'_>) -> Result<Summary> {
+    let latencies = Rc::new(RefCell::new(Latencies::default()));
+    let started = Instant::now();
+    let mut pace = Pace::new(started, Duration::from_secs(1) / rate.max(1));
+    let mut busy: JoinSet<Result<AgentStream>> = JoinSet::new();
+    while !until.is_over(started) {
+        let due = pace.next().await;
+        let other = match others.pop() {
+            Some(other) => Some(other),
+            None => busy.join_next().await.transpose()?.transpose()?,
+        };
+        let Some(mut other) = other else {
+            bail!("nobody is untouched");
+        };
+        let latencies = Rc::clone(&latencies);
+        busy.spawn_local(async move {
+            other.asks("auto-accept", json!({ "on": false })).await?;
+            latencies.borrow_mut().record(due.elapsed());
+            Ok(other)
+        });
+        while let Some(other) = busy.try_join_next() {
+            others.insert(0, other??);
+        }
+    }
+    while let Some(other) = busy.join_next().await {
+        others.insert(0, other??);
+    }
+    let latencies = latencies.borrow();
+    Ok(latencies.summary())
+}
+
+struct Agent {
+    index: usize,
+    works: bool,
+    has_chat: Cell<bool>,
+    target: Target,
+    gate: Rc<Semaphore>,
+    tally: Rc<RefCell<Tally>>,
+}
+
+impl Agent {
+    /// Signs in, works, is cut, and comes back.
+    async fn live(self, mut forecast: watch::Receiver<Weather>) {
+        let mut stream = match self.sign_in().await {
+            Ok(stream) => stream,
+            Err(error) => return self.tally.borrow_mut().failed("sign in", &error),
+        };
+        self.tally.borrow_mut().signed_in += 1;
+        let mut heard = 0;
+        if let Err(error) = self
+            .work(&mut stream, &mut forecast, Weather::Cut, &mut heard)
+            .await
+        {
+            return self.tally.borrow_mut().failed("before the storm", &error);
+        }
+        let mut memory = stream.cut();
+        self.tally.borrow_mut().cut += 1;
+        if forecast
+            .wait_for(|weather| *weather >= Weather::Storm)
+            .await
+            .is_err()
+        {
+            return;
+        }
+        let since = Instant::now();
+        let (mut stream, events) = loop {
+            match self.come_back(memory).await {
+                Ok(back) => break back,
+                Err(broken) => {
+                    for event in &broken.events {
+                        self.note(event, &mut heard);
+                    }
+                    let mut tally = self.tally.borrow_mut();
+                    tally.retries += 1;
+                    if *forecast.borrow() == Weather::Over {
+                        return tally.failed("come back", &broken.error);
+                    }
+                    memory = broken.memory;
+                }
+            }
+            tokio::time::sleep(AGAIN).await;
+        };
+        for event in &events {
+            self.note(event, &mut heard);
+        }
+        {
+            let mut tally = self.tally.borrow_mut();
+            tally.back += 1;
+            tally.back_after.record(since.elapsed());
+            let back = tally.back as f64;
+            tally.curve.push((since.elapsed().as_secs_f64(), back));
+        }
+        if let Err(error) = self
+            .work(&mut stream, &mut forecast, Weather::Over, &mut heard)
+            .await
+        {
+            return self.tally.borrow_mut().failed("after the storm", &error);
+        }
+        if self.works {
+            let mut tally = self.tally.borrow_mut();
+            match heard {
+                0 => tally.missed += 1,
+                1 => {}
+                _ => tally.doubled += 1,
+            }
+        }
+    }
+
+    async fn sign_in(&self) -> Result<AgentStream> {
+        let mut stream = crew::sign_in(&self.target, self.index).await?;
+        if self.works {
+            crew::take_chats(&mut stream).await?;
+        }
+        Ok(stream)
+    }
+
+    /// Reads until the weather has come.
+    async fn work(
+        &self,
+        stream: &mut AgentStream,
+        forecast: &mut watch::Receiver<Weather>,
+        until: Weather,
+        heard: &mut u64,
+    ) -> Result<()> {
+        loop {
+            tokio::select! {
+                event = stream.next() => self.note(&event?, heard),
+                _ = forecast.wait_for(|weather| *weather >= until) => return Ok(()),
+            }
+        }
+    }
+
+    fn note(&self, event: &Value, heard: &mut u64) {
+        if crew::began(event).is_some() && !self.has_chat.replace(true) {
+            self.tally.borrow_mut().working += 1;
+        }
+        if event["event"] == "gap" {
+            self.tally.borrow_mut().gaps += 1;
+        }
+        *heard += crew::texts(event).filter(|text| *text == WORDS).count() as u64;
+    }
+
+    async fn come_back(&self, memory: Memory) -> Result<(AgentStream, Vec<Value>), Broken> {
+        let permit = self.gate.acquire().await;
+        let io = match crew::open(&self.target, self.index).await {
+            Ok(io) => io,
+            Err(error) => {
+                return Err(Broken {
+                    memory,
+                    events: Vec::new(),
+                    error,
+                });
+            }
+        };
+        drop(permit);
+        AgentStream::resume(io, memory).await
+    }
+}
