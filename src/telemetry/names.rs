@@ -121,6 +121,8 @@ metrics! {
     REPLICAS "nexus_shard_replicas" Kind::Gauge, [], "Logs this node holds a replica of.";
     RESUMES "nexus_agentstream_resumes_total" Kind::Counter, ["outcome"], "Resumed sockets: complete, gap, expired.";
     SLOW "nexus_agentstream_slow_total" Kind::Counter, [], "Sockets closed because the peer did not read.";
+    LAGGING "nexus_agentstream_lagging_total" Kind::Counter, [],
+        "Times a peer that reads slowly was so far behind that it was told so.";
     OFFERS "nexus_offers_total" Kind::Counter, ["outcome"], "Offers to agents: accepted, rejected, expired, refused by the desk, withdrawn.";
     EFFECTS "nexus_effects_total" Kind::Counter, ["kind", "outcome"], "Effects tried: done, retried, dead.";
     DEAD_DROPPED "nexus_dead_letters_dropped_total" Kind::Counter, [],

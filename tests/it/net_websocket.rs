@@ -442,12 +442,14 @@ fn closing_waits_for_the_peer_but_not_for_ever_and_takes_no_more_messages() {
 fn a_peer_that_does_not_read_is_given_up_and_costs_no_queue() {
     on_a_core(async {
         let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+        let (end, mut ended) = tokio::sync::mpsc::unbounded_channel();
         let limits = SocketLimits {
             stall: Duration::from_millis(150),
-            ..quick()
+            close: Duration::from_secs(2),
+            ..SocketLimits::default()
         };
         let server = Running::plain(ServeLimits::default()).sockets(limits, move |mut socket| {
-            let tell = tell.clone();
+            let (tell, end) = (tell.clone(), end.clone());
             async move {
                 let frame = encode_text(&vec![b'x'; 1 << 20]);
                 let mut sent = 0;
@@ -458,12 +460,39 @@ fn a_peer_that_does_not_read_is_given_up_and_costs_no_queue() {
                     }
                 };
                 let _ = tell.send((sent, error));
+                let _ = end.send(socket.close(1000, "too late to say so").await);
             }
         });
-        let _raw = open(&server).await;
-        let (sent, error) = told.recv().await.unwrap();
-        assert_eq!(error, SendError::Stalled);
-        assert!(sent < 16, "{sent} MiB went into buffers");
+        // One reads nothing at all, the other a byte now and then.
+        for trickles in [false, true] {
+            let mut raw = open(&server).await;
+            let (sent, error) = loop {
+                match told.try_recv() {
+                    Ok(told) => break told,
+                    Err(_) if trickles => drop(raw.0.read_u8().await),
+                    Err(_) => break told.recv().await.unwrap(),
+                }
+            };
+            assert_eq!(error, SendError::Stalled);
+            assert!(sent < 16, "{sent} MiB went into buffers");
+            if trickles {
+                // Nor does it take what is left.
+                let closed = ended.recv().await.unwrap();
+                assert_eq!((closed.code, closed.by), (4408, ClosedBy::Us));
+                continue;
+            }
+            // One that comes back in time reads to the end of what was under way, and why there is no more.
+            let last = loop {
+                let (first, payload) = read_frame(&mut raw).await;
+                if first == 0x88 {
+                    break payload;
+                }
+            };
+            assert_eq!(last[..2], 4408_u16.to_be_bytes());
+            raw.send(frame(0x88, &last)).await;
+            let closed = ended.recv().await.unwrap();
+            assert_eq!((closed.code, closed.by), (4408, ClosedBy::Us));
+        }
     });
 }
 

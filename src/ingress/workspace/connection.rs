@@ -69,6 +69,11 @@ impl Connection {
         self.phase != Phase::Greeted
     }
 
+    /// Whether everything missed has been told.
+    pub(super) fn is_live(&self) -> bool {
+        self.phase == Phase::Live
+    }
+
     /// Takes what the client has seen, and what the desk names now. Positions at 0 prove nothing and are passed over.
     pub(super) fn resume(&mut self, positions: &[LogPosition], named: &[Named]) {
         if self.is_open() {

@@ -187,11 +187,16 @@ impl Stream {
                 Ok(()) => stream.work().await,
                 Err(end) => end,
             };
+            if end == End::Slow {
+                stream.shared.counts.failed(stream.turn.who.tenant, true);
+            }
             let (code, reason) = match end {
                 End::Gone => return,
                 End::Replaced => (4409, "a newer connection of this login"),
                 End::Revoked => (4401, "no longer authorised"),
                 End::Restart => (1012, "connect again"),
+                // The socket has begun to say so.
+                End::Slow => (stream.shared.settings.socket.slow, ""),
                 End::Unsupported => (1003, "text frames only"),
             };
             // What is kept for the stream is not kept for the closing handshake.
@@ -227,9 +232,7 @@ impl Stream {
             channels: &picture::channels(desk),
             auto_accept: desk.auto_accept(),
         }));
-        let bytes = hello.len();
-        let sent = self.socket.send(&[hello]).await;
-        self.sent(sent, 1, bytes)
+        self.tell(&[hello]).await
     }
 
     async fn work(&mut self) -> End {
@@ -253,9 +256,7 @@ impl Stream {
                 batch.push(reply);
             }
             if !batch.frames.is_empty() {
-                let bytes = batch.frames.iter().map(Bytes::len).sum();
-                let sent = self.socket.send(&batch.frames).await;
-                self.sent(sent, batch.frames.len(), bytes)?;
+                self.tell(&batch.frames).await?;
             }
             gathered?;
             if batch.frames.is_empty() {
@@ -311,9 +312,10 @@ impl Stream {
     fn take(&mut self, event: Event) -> Result<(), End> {
         match event {
             Event::Closed(closed) => {
-                // Found silent, or cut.
-                if closed.by == ClosedBy::Lost {
-                    self.shared.counts.failed(self.turn.who.tenant, false);
+                let is_slow = closed.by == ClosedBy::Us && closed.code == self.shared.settings.socket.slow;
+                // Found silent, cut, or not reading even what the socket says by itself.
+                if closed.by == ClosedBy::Lost || is_slow {
+                    self.shared.counts.failed(self.turn.who.tenant, is_slow);
                 }
                 return Err(End::Gone);
             }
@@ -412,16 +414,21 @@ impl Stream {
         )));
     }
 
-    /// What came of a write.
-    fn sent(&self, sent: Result<(), SendError>, events: usize, bytes: usize) -> Result<(), End> {
+    /// One write.
+    async fn tell(&mut self, frames: &[Bytes]) -> Result<(), End> {
+        let sent = self.socket.send(frames).await;
         let counts = &self.shared.counts;
         match sent {
             Ok(()) => {
-                counts.sent(events, bytes);
+                counts.sent(frames.len(), frames.iter().map(Bytes::len).sum());
+                if self.socket.has_kept_waiting() {
+                    self.turn.was_kept_waiting();
+                }
                 Ok(())
             }
-            Err(error) => {
-                counts.failed(self.turn.who.tenant, error == SendError::Stalled);
+            Err(SendError::Stalled) => Err(End::Slow),
+            Err(SendError::Closed) => {
+                counts.failed(self.turn.who.tenant, false);
                 Err(End::Gone)
             }
         }

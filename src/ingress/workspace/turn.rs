@@ -9,9 +9,10 @@ use bytes::Bytes;
 
 use crate::model::{DeskEvent, LogId, Millis, Position, SessionEvent};
 use crate::protocol::agent::{
-    ChannelEvent, Gap, GapReason, Interaction, InteractionEvent, Message, Notification, Place, Resumed,
-    ServerFrame, Snapshot,
+    ChannelEvent, ErrorEvent, ErrorKind, Gap, GapReason, Interaction, InteractionEvent, Message,
+    Notification, Place, Resumed, ServerFrame, Snapshot, Status,
 };
+use crate::protocol::envelope::{Code, Fault};
 use crate::session::{Session, visible_to_agent};
 use crate::shard::{DeskView, Entry, Follower, Records, SessionView, ShardError, Shards};
 use crate::telemetry::names;
@@ -37,8 +38,10 @@ const SIGNAL_MS: u64 = 10_000;
 /// Why a connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
-    /// The peer went, or does not read.
+    /// The peer went.
     Gone,
+    /// The peer takes too long for what it is told. Nothing is lost: it may resume.
+    Slow,
     /// A newer connection of this login.
     Replaced,
     /// The agent may no longer work.
@@ -79,6 +82,18 @@ pub(super) struct Turn {
     /// Sessions that are followed; few.
     followed: Vec<LogId>,
     resumption: Resumption,
+    pace: Pace,
+}
+
+/// How the peer keeps up with what it is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// It takes every write at once.
+    AtOnce,
+    /// It was waited for.
+    Waited,
+    /// It was told that it is far behind.
+    Lagging,
 }
 
 /// How coming back has gone so far.
@@ -115,7 +130,30 @@ impl Turn {
             pending: BTreeSet::new(),
             followed: Vec::new(),
             resumption: Resumption::None,
+            pace: Pace::AtOnce,
         }
+    }
+
+    /// The peer did not take the last write at once.
+    pub(super) fn was_kept_waiting(&mut self) {
+        if self.pace == Pace::AtOnce {
+            self.pace = Pace::Waited;
+        }
+    }
+
+    /// What is owed is no longer at hand. A peer that is there only because it reads slowly is told so, once until it has caught up.
+    fn lags(&mut self, batch: &mut Batch) {
+        if self.pace != Pace::Waited || !self.connection.is_live() {
+            return;
+        }
+        self.pace = Pace::Lagging;
+        metrics::counter!(names::LAGGING).increment(1);
+        let fault = Fault::new(Code::RequestTimeout).detail("frames are read too slowly");
+        batch.push(encode(&ServerFrame::Error(ErrorEvent {
+            cmd_id: None,
+            kind: ErrorKind::Lagging,
+            status: Status::from(&fault),
+        })));
     }
 
     /// The desk as this core sees it.
@@ -172,6 +210,9 @@ impl Turn {
         }
         // An empty set keeps room for eleven.
         self.pending = BTreeSet::new();
+        if batch.frames.is_empty() {
+            self.pace = Pace::AtOnce;
+        }
         if let Some(positions) = self.connection.caught_up() {
             batch.push(encode(&ServerFrame::Resumed(Resumed { positions })));
             match self.resumption {
@@ -193,6 +234,7 @@ impl Turn {
                 Owed::Records([]) => return Ok(true),
                 Owed::Records(records) => Ok(records),
                 Owed::Page(from) => {
+                    self.lags(batch);
                     page = read(self.shards.desk_page_forward(view.log, from, PAGE).await)?;
                     continued(at, &page)
                 }
@@ -271,6 +313,7 @@ impl Turn {
             let records = match owed(at, view.top, &view.tail) {
                 Owed::Records(records) => Ok(records),
                 Owed::Page(from) => {
+                    self.lags(batch);
                     page = self.session_pages(log, from, engaged).await?;
                     continued(at, &page)
                 }

@@ -48,7 +48,8 @@ pub enum SendError {
     /// The connection is closing or over.
     #[error("socket closed")]
     Closed,
-    /// The peer does not take what it is sent. The connection can only be dropped.
-    #[error("peer does not read")]
+    /// The peer takes too long. It is told so behind what it has not taken yet, if it takes that before the time for
+    /// closing has passed.
+    #[error("peer reads too slowly")]
     Stalled,
 }

@@ -17,8 +17,10 @@ pub struct SocketLimits {
     pub ping: Duration,
     /// A peer that sent nothing for so long is gone.
     pub dead: Duration,
-    /// A peer that takes nothing of a write for so long is closed.
+    /// The time a peer may take for one write; beyond it the connection is closed with [`SocketLimits::slow`].
     pub stall: Duration,
+    /// The close code of a peer that takes too long.
+    pub slow: u16,
     /// Time for the closing handshake.
     pub close: Duration,
     /// Whether permessage-deflate is used if offered.
@@ -54,6 +56,7 @@ impl Default for SocketLimits {
             ping: Duration::from_secs(20),
             dead: Duration::from_secs(35),
             stall: Duration::from_secs(30),
+            slow: 4408,
             close: Duration::from_secs(5),
             deflate: false,
         }

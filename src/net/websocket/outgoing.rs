@@ -1,4 +1,4 @@
-//! The one write in flight: bytes that the peer has not taken yet, and since when it takes none.
+//! The one write in flight: bytes that the peer has not taken yet, and until when it must have.
 //!
 //! Empty most of the time, and then without a buffer. Bounded by its users: nothing is read while it waits,
 //! and the next frames are only taken once it is empty.
@@ -22,7 +22,7 @@ const MOST_SLICES: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct Outgoing {
     bytes: Vec<u8>,
-    stall_at: Option<Instant>,
+    late_at: Option<Instant>,
 }
 
 impl Outgoing {
@@ -43,12 +43,22 @@ impl Outgoing {
 
     /// Whether nothing waits and no buffer is held.
     pub(super) fn is_idle(&self) -> bool {
-        self.bytes.capacity() == 0 && self.stall_at.is_none()
+        self.bytes.capacity() == 0 && self.late_at.is_none()
     }
 
-    /// When the peer will have taken nothing for too long; `None` while it keeps up.
-    pub(super) fn stall_at(&self) -> Option<Instant> {
-        self.stall_at
+    /// When the peer will have taken too long; `None` while it keeps up.
+    pub(super) fn late_at(&self) -> Option<Instant> {
+        self.late_at
+    }
+
+    /// Whether the peer has taken too long.
+    pub(super) fn is_late(&self) -> bool {
+        self.late_at.is_some_and(|at| at <= Instant::now())
+    }
+
+    /// Gives a peer that is late another moment.
+    pub(super) fn wait_until(&mut self, at: Instant) {
+        self.late_at = Some(at);
     }
 
     /// One write of what waits and of `frames`; keeps what the kernel does not take.
@@ -58,7 +68,7 @@ impl Outgoing {
         frames: &[Bytes],
         cx: &mut Context<'_>,
     ) -> io::Result<()> {
-        if self.stall_at.is_some() {
+        if self.late_at.is_some() {
             frames.iter().for_each(|frame| self.push(frame));
             return Ok(());
         }
@@ -79,12 +89,12 @@ impl Outgoing {
         Ok(())
     }
 
-    /// Ready when the kernel has everything. A peer that takes nothing has `stall` from now, or from when it
-    /// last took something.
+    /// Ready when the kernel has everything. The peer has `patience` from now, or from when it first was waited for: a byte
+    /// now and then buys no time.
     pub(super) fn poll_drain(
         &mut self,
         stream: &mut Stream,
-        stall: Duration,
+        patience: Duration,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
         let mut written = 0;
@@ -104,11 +114,11 @@ impl Outgoing {
         } else {
             self.bytes.drain(..written);
         }
-        if outcome.is_pending() && (written > 0 || self.stall_at.is_none()) {
-            self.stall_at = Some(Instant::now() + stall);
+        if outcome.is_pending() && self.late_at.is_none() {
+            self.late_at = Some(Instant::now() + patience);
         }
         ready!(outcome)?;
-        self.stall_at = None;
+        self.late_at = None;
         Poll::Ready(Ok(()))
     }
 }

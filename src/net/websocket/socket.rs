@@ -39,6 +39,7 @@ pub struct Socket {
     reader: Reader,
     rate: Bucket,
     deflate: bool,
+    kept_waiting: bool,
     outgoing: Outgoing,
     state: State,
     ending: Option<Box<Closed>>,
@@ -94,6 +95,7 @@ impl Socket {
             reader: Reader::new(deflate),
             rate: Bucket::new(),
             deflate,
+            kept_waiting: false,
             outgoing: Outgoing::default(),
             state: State::Open,
             ending: None,
@@ -115,6 +117,11 @@ impl Socket {
     /// Whether nothing is half read and nothing waits to be written, so that the socket holds no buffer.
     pub fn is_idle(&self) -> bool {
         self.reader.is_idle() && self.outgoing.is_idle()
+    }
+
+    /// Whether, since this was asked last, the peer had to be waited for until it took a write.
+    pub fn has_kept_waiting(&mut self) -> bool {
+        std::mem::take(&mut self.kept_waiting)
     }
 
     /// The next thing that happens. Cancel-safe: nothing is lost when the future is dropped.
@@ -389,23 +396,29 @@ impl Socket {
         if self.outgoing.is_idle() && !self.stream.is_tls() {
             return Poll::Ready(Ok(()));
         }
-        let stalled = self.outgoing.stall_at().is_some();
+        let waited = self.outgoing.late_at().is_some();
         let error = match self.outgoing.poll_drain(&mut self.stream, self.limits.stall, cx) {
             Poll::Ready(Ok(())) => {
-                if stalled {
+                if waited {
                     // Whoever takes bytes is alive, even if we were too busy writing to hear it.
                     self.heard_at = Instant::now();
+                    self.kept_waiting = true;
                 }
                 return Poll::Ready(Ok(()));
             }
             Poll::Ready(Err(error)) => error,
             Poll::Pending => {
-                while self.state != State::Over
-                    && self.outgoing.stall_at().is_some_and(|at| Instant::now() < at)
-                {
+                while self.state != State::Over && !self.outgoing.is_late() {
                     ready!(self.poll_timer(cx));
                 }
-                io::ErrorKind::TimedOut.into()
+                let late = io::ErrorKind::TimedOut.into();
+                if self.state == State::Open {
+                    let code = self.limits.slow;
+                    self.start_close(code, "reads too slowly");
+                    self.outgoing.wait_until(Instant::now() + self.limits.close);
+                    return Poll::Ready(Err(late));
+                }
+                late
             }
         };
         self.lose(&error);
@@ -416,14 +429,11 @@ impl Socket {
     fn due(&self) -> Instant {
         let mut due = match self.state {
             State::Closing { until } | State::Finishing { until, .. } => until,
-            State::Open if self.outgoing.stall_at().is_some() => self.ping_at,
+            State::Open if self.outgoing.late_at().is_some() => self.ping_at,
             State::Open => self.ping_at.min(self.heard_at + self.limits.dead),
             State::Over => self.ping_at,
         };
-        for other in [self.outgoing.stall_at(), self.paused_until]
-            .into_iter()
-            .flatten()
-        {
+        for other in [self.outgoing.late_at(), self.paused_until].into_iter().flatten() {
             due = due.min(other);
         }
         due
@@ -456,7 +466,7 @@ impl Socket {
         {
             self.outgoing.clear();
             self.state = State::Over;
-        } else if self.state == State::Open && self.outgoing.stall_at().is_none() {
+        } else if self.state == State::Open && self.outgoing.late_at().is_none() {
             if now >= self.heard_at + self.limits.dead {
                 self.lose(&io::Error::new(io::ErrorKind::TimedOut, "peer is silent"));
             } else if now >= self.ping_at {

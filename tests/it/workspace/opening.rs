@@ -232,10 +232,10 @@ fn what_cannot_be_read_is_answered_and_costs_nothing_else() {
 }
 
 /// How long the server of the next test waits for a client that reads nothing.
-const STALL: Duration = Duration::from_millis(60);
+const STALL: Duration = Duration::from_millis(400);
 
 #[test]
-fn a_client_that_reads_nothing_is_let_go_of() {
+fn a_client_that_reads_nothing_is_closed_as_slow_and_resumes() {
     on_a_core(async {
         let socket = SocketLimits {
             stall: STALL,
@@ -261,10 +261,14 @@ fn a_client_that_reads_nothing_is_let_go_of() {
         }
         let memory = alice.memory.clone();
         let mut left = 0;
-        while alice.frame().await.is_ok() {
-            left += 1;
-        }
+        let code = loop {
+            match alice.frame().await {
+                Ok(_) => left += 1,
+                Err(code) => break code,
+            }
+        };
         assert!(left < said, "everything was delivered");
+        assert_eq!(code, 4408);
         let mut again = Desktop::resume(&node, 1, memory).await;
         again.resumed().await;
         assert_eq!(
@@ -272,5 +276,47 @@ fn a_client_that_reads_nothing_is_let_go_of() {
             said
         );
         assert!(again.memory.gaps.is_empty());
+    });
+}
+
+#[test]
+fn a_client_that_reads_late_is_told_that_it_lags_and_then_everything_from_the_store() {
+    on_a_core(async {
+        let node = Node::start().await;
+        let mut alice = Desktop::open(&node, 0, ALICE).await;
+        alice.resumed().await;
+        alice.does("auto-accept", json!({"on": true})).await;
+        alice.does("ready", json!({})).await;
+        let chat = node.chat("sales").await;
+        alice.state(chat.id, "Processing").await;
+        let big = "x".repeat(8_000);
+        let all: Vec<String> = (0..700).map(|n| format!("{n} {big}")).collect();
+        for _ in 0..2 {
+            for text in &all {
+                node.say(chat, text).await;
+            }
+            let is_lagging = |frame: &Value| frame["event"] == "error" && frame["kind"] == "lagging";
+            let lagging = alice.until("that it lags", is_lagging).await;
+            assert_eq!(lagging["status"]["code"], 40801);
+            let before = alice.texts(chat.id).len();
+            assert!(before % all.len() > 0, "it was told only after everything");
+            node.say(chat, "the end").await;
+            let mut told_again = 0;
+            let is_end = |frame: &Value| frame["messages"][0]["text"] == "the end";
+            loop {
+                let frame = alice.frame().await.unwrap();
+                told_again += usize::from(is_lagging(&frame));
+                if is_end(&frame) {
+                    break;
+                }
+            }
+            assert_eq!(told_again, 0, "it is told once");
+            // An answer shows that nothing more is owed.
+            alice.does("not-ready", json!({})).await;
+            let texts = alice.texts(chat.id);
+            let told: Vec<&String> = texts.iter().filter(|text| *text != "the end").collect();
+            assert!(told[told.len() - all.len()..].iter().copied().eq(&all));
+        }
+        assert!(alice.memory.gaps.is_empty());
     });
 }

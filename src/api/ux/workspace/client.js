@@ -194,6 +194,8 @@ export class AgentClient {
         }, frame.inMs);
         break;
       case 'error':
+        // Far behind, and nothing is lost: there is nothing to do about it, and nothing to say.
+        if (frame.kind === 'lagging') break;
         if (frame.cmdId) this.#reply(frame);
         this.#emit('error', new Refusal(frame.status));
         break;
