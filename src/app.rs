@@ -47,6 +47,8 @@ use self::stores::LogStore;
 pub struct ServeOptions {
     /// Opens one more listener that echoes, for conformance suites.
     pub conformance_echo: Option<SocketAddr>,
+    /// The same behind TLS, with the certificate of the public listener.
+    pub conformance_echo_tls: Option<SocketAddr>,
     /// What the process is told while it runs. Without it, it runs until it fails.
     pub orders: Option<mpsc::Receiver<Order>>,
     /// The log, for the lines it lost.
@@ -104,6 +106,7 @@ async fn serve_on(config: Arc<Config>, options: ServeOptions) -> Result<()> {
     ));
     let access = Arc::new(tokens::access(&config.auth)?);
     let cores = config.cores.count.or(processors());
+    let mut doors = Doors::new(&config, &tickets, cores)?;
     let (links, mailrooms) = Links::between(cores, config.limits.queues.mailbox);
     let (opened, mut openings) = mpsc::channel(cores);
     let store = LogStore::open(&config.store, &clock).context("the session log")?;
@@ -126,14 +129,13 @@ async fn serve_on(config: Arc<Config>, options: ServeOptions) -> Result<()> {
         widget_settings: development
             .as_ref()
             .map(|it| ux::widget::settings(&it.api_key, &it.endpoint)),
-        echo: options.conformance_echo.map(|addr| doors::echo(&config, addr)),
+        echo: doors.echoes(&config, options.conformance_echo, options.conformance_echo_tls),
         drain: drain.token(),
         labels: TenantLabels::new(config.telemetry.tenant_labels),
         opened,
         clock,
         config: Arc::clone(&config),
     };
-    let mut doors = Doors::new(&config, &tickets, cores)?;
     let certificates = doors.certificates();
     let works = mailrooms.into_iter().map(|mailroom| {
         let doors = doors.seats();

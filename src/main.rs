@@ -41,6 +41,9 @@ enum Command {
         /// Opens one more listener whose handlers echo, for public conformance suites.
         #[arg(long, value_name = "ADDRESS")]
         conformance_echo: Option<SocketAddr>,
+        /// The same behind TLS, with the certificate of the public listener.
+        #[arg(long, value_name = "ADDRESS")]
+        conformance_echo_tls: Option<SocketAddr>,
     },
     /// Prints every setting in force and where it was given, or everything that is wrong.
     CheckConfig,
@@ -69,11 +72,15 @@ fn main() -> ExitCode {
     };
     match arguments.command.unwrap_or(Command::Serve {
         conformance_echo: None,
+        conformance_echo_tls: None,
     }) {
         Command::CheckConfig => check_config(&loaded),
         Command::Migrate => run(loaded, |config, _| app::migrate(config)),
         Command::Provision { file } => run(loaded, |config, _| app::provision(config, &file)),
-        Command::Serve { conformance_echo } => run(loaded, |config, logs| {
+        Command::Serve {
+            conformance_echo,
+            conformance_echo_tls,
+        } => run(loaded, |config, logs| {
             let (order, orders) = mpsc::channel(8);
             let watched = logs.clone();
             thread::Builder::new()
@@ -83,6 +90,7 @@ fn main() -> ExitCode {
                 config,
                 ServeOptions {
                     conformance_echo,
+                    conformance_echo_tls,
                     orders: Some(orders),
                     logs: Some(logs),
                 },

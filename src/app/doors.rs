@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 
 use crate::config::{Config, IpRange};
 use crate::net::tls::{
-    CertificateFiles, Certificates, TicketKeys, Tls, development_certificate, read_authorities,
+    CertificateFiles, Certificates, Records, TicketKeys, Tls, development_certificate, read_authorities,
 };
 use crate::net::{Balance, Gate, Seat, ServeLimits};
 
@@ -43,6 +43,7 @@ pub(super) struct Door {
 /// Every door, with a seat at each for each core.
 pub(super) struct Doors {
     doors: Vec<(Door, std::vec::IntoIter<Seat>)>,
+    public: Tls,
     certificates: Shown,
 }
 
@@ -59,7 +60,12 @@ impl Doors {
         let (public, internal) = (&config.listen.public, &config.listen.internal);
         let shown = certificates(config)?;
         let mut certificates = vec![Arc::clone(&shown)];
-        let tls = Tls::new(shown, Arc::clone(tickets), None)?;
+        let records = match config.limits.connections.own_tls_records {
+            true => Records::Own,
+            false => Records::Rustls,
+        };
+        let tls = Tls::new(shown, Arc::clone(tickets), None)?.with_records(records);
+        let shared = tls.clone();
         let mut doors = vec![(public.address, Behind::Public, Some(tls), &public.proxies)];
         if let Some(plain) = public.plain_address {
             doors.push((plain, Behind::Public, None, &public.proxies));
@@ -77,7 +83,7 @@ impl Doors {
                 Some(_) => TicketKeys::random()?,
                 None => Arc::clone(tickets),
             };
-            tls = Some(Tls::new(shown, tickets, authorities)?);
+            tls = Some(Tls::new(shown, tickets, authorities)?.with_records(records));
         }
         doors.push((internal.address, Behind::Internal, tls, &internal.proxies));
         let doors = doors.into_iter().map(|(addr, behind, tls, proxies)| {
@@ -86,6 +92,7 @@ impl Doors {
         });
         Ok(Self {
             doors: doors.collect(),
+            public: shared,
             certificates: Shown(certificates),
         })
     }
@@ -98,15 +105,23 @@ impl Doors {
             .collect()
     }
 
+    /// The addresses where conformance suites find an echo: one without TLS, one with what is shown to the public.
+    pub(super) fn echoes(
+        &self,
+        config: &Config,
+        plain: Option<SocketAddr>,
+        tls: Option<SocketAddr>,
+    ) -> Vec<Door> {
+        let tls = tls.map(|addr| (addr, Some(self.public.clone())));
+        let all = plain.map(|addr| (addr, None)).into_iter().chain(tls);
+        all.map(|(addr, tls)| door(config, addr, Behind::Echo, tls, &config.listen.public.proxies))
+            .collect()
+    }
+
     /// The certificates that are shown at them.
     pub(super) fn certificates(&self) -> Shown {
         self.certificates.clone()
     }
-}
-
-/// An address where conformance suites find an echo.
-pub(super) fn echo(config: &Config, addr: SocketAddr) -> Door {
-    door(config, addr, Behind::Echo, None, &config.listen.public.proxies)
 }
 
 fn door(config: &Config, addr: SocketAddr, behind: Behind, tls: Option<Tls>, proxies: &[IpRange]) -> Door {

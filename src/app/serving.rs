@@ -74,7 +74,7 @@ pub(super) struct Parts {
     pub(super) access: Arc<Access>,
     pub(super) widget_settings: Option<Bytes>,
     /// Where conformance suites find an echo; one core serves it.
-    pub(super) echo: Option<Door>,
+    pub(super) echo: Vec<Door>,
     pub(super) drain: DrainToken,
     /// Of all cores, so that a tenant has one label.
     pub(super) labels: TenantLabels,
@@ -175,7 +175,8 @@ pub(super) async fn run(
         };
         open(&door, service, Some(seat))?;
     }
-    if let (0, Some(door)) = (core.index(), &parts.echo) {
+    let echoes = parts.echo.iter().filter(|_| core.index() == 0);
+    for door in echoes {
         let config = &parts.config;
         let socket = SocketLimits::new(
             &config.limits.websocket,
@@ -187,7 +188,8 @@ pub(super) async fn run(
             Rc::new(Echo::new(socket, config.limits.json.body.len())),
             None,
         )?;
-        tracing::warn!(listener = "echo", address = %door.addr, "listening: for conformance suites, not for the public");
+        let listener = if door.tls.is_some() { "echo-tls" } else { "echo" };
+        tracing::warn!(listener, address = %door.addr, "listening: for conformance suites, not for the public");
     }
     // The node tells what it stands on once, from the core that knew first.
     let _ = parts.opened.try_send(log.info().clone());

@@ -55,6 +55,8 @@ section! {
         pub user_timeout: Duration = Duration::from_secs(30),
         /// An idle connection is probed after so long.
         pub keepalive: Duration = Duration::from_secs(60),
+        /// Whether silent TLS 1.3 connections go on with our own record layer, or with rustls.
+        pub own_tls_records: bool = true,
     }
 }
 

@@ -148,6 +148,7 @@ impl Gate {
             .neighbourhoods
             .take(near)
             .map_err(|_| NotAdmitted::Neighbourhood)?;
+        metrics::gauge!(names::CONNECTIONS).increment(1.0);
         Ok(Admission {
             _total: place.0,
             _address: address,

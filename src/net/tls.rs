@@ -32,27 +32,41 @@ const MOST_EARLY: u64 = 64 * 1024;
 #[derive(Clone)]
 pub struct Tls {
     config: Arc<ServerConfig>,
+    records: Records,
+}
+
+/// Who reads and writes the records of a connection that is silent most of the time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Records {
+    /// Our own layer, which keeps no buffer and needs a fraction of the memory. Only of TLS 1.3.
+    #[default]
+    Own,
+    /// rustls, as it does before.
+    Rustls,
 }
 
 /// A connection as rustls drives it, with what it takes to take its record layer over.
 #[derive(Debug)]
 pub struct Encrypted {
     pub(crate) stream: TlsStream<Whole>,
-    secrets: Arc<TrafficSecrets>,
+    /// `None`: rustls keeps the record layer.
+    secrets: Option<Arc<TrafficSecrets>>,
 }
 
 impl Encrypted {
     /// The same connection on our own record layer, which needs a fraction of the memory; or as it is, where
-    /// that cannot be: TLS 1.2, bytes still on their way out, or a record of which rustls holds only a part.
+    /// that cannot or shall not be: TLS 1.2, bytes still on their way out, a record of which rustls holds only a part, or
+    /// [`Records::Rustls`].
     ///
     /// # Errors
     /// When the keys cannot be taken over; the connection is lost.
     pub(crate) fn into_sealed(self) -> io::Result<Result<Sealed, Self>> {
         let Self { stream, secrets } = self;
         let (below, session) = stream.get_ref();
-        if !below.is_whole() || !can_take_over(session) {
-            return Ok(Err(Self { stream, secrets }));
-        }
+        let secrets = match secrets {
+            Some(secrets) if below.is_whole() && can_take_over(session) => secrets,
+            secrets => return Ok(Err(Self { stream, secrets })),
+        };
         let (below, mut session) = stream.into_inner();
         let mut early = Vec::new();
         match session.reader().take(MOST_EARLY).read_to_end(&mut early) {
@@ -101,17 +115,33 @@ impl Tls {
         config.enable_secret_extraction = true;
         Ok(Self {
             config: Arc::new(config),
+            records: Records::Own,
         })
+    }
+
+    /// The same, with the records of silent connections left to whom `records` names.
+    #[must_use]
+    pub fn with_records(self, records: Records) -> Self {
+        let mut config = ServerConfig::clone(&self.config);
+        config.enable_secret_extraction = records == Records::Own;
+        Self {
+            config: Arc::new(config),
+            records,
+        }
     }
 
     /// The handshake. The caller bounds its time.
     pub(crate) async fn accept(&self, stream: TcpStream) -> io::Result<Encrypted> {
-        let secrets = Arc::new(TrafficSecrets::default());
-        let mut config = ServerConfig::clone(&self.config);
-        config.key_log = Arc::clone(&secrets) as Arc<dyn KeyLog>;
-        let stream = TlsAcceptor::from(Arc::new(config))
-            .accept(Whole::new(stream))
-            .await?;
+        let (config, secrets) = match self.records {
+            Records::Rustls => (Arc::clone(&self.config), None),
+            Records::Own => {
+                let secrets = Arc::new(TrafficSecrets::default());
+                let mut config = ServerConfig::clone(&self.config);
+                config.key_log = Arc::clone(&secrets) as Arc<dyn KeyLog>;
+                (Arc::new(config), Some(secrets))
+            }
+        };
+        let stream = TlsAcceptor::from(config).accept(Whole::new(stream)).await?;
         Ok(Encrypted { stream, secrets })
     }
 }

@@ -32,6 +32,7 @@ mod redis_faults;
 mod scan;
 mod securemail;
 mod support;
+mod tls_tickets;
 mod widgets;
 mod workspace;
 mod workspace_frames;

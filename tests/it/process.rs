@@ -132,13 +132,13 @@ fn a_connection_rests_between_two_requests_and_is_answered_as_before() {
         &format!("listen.public.address={public}"),
     ]);
     let admin = ready(&mut node);
-    let resting = |count: u32| {
-        eventually("connections to rest", Duration::from_secs(20), || {
-            get(admin, "/metrics")
-                .1
-                .contains(&format!("\nnexus_connections_resting {count}\n"))
+    let shows = |metric: &str, count: u32| {
+        let line = format!("\n{metric} {count}\n");
+        eventually(&line, Duration::from_secs(20), || {
+            get(admin, "/metrics").1.contains(&line)
         });
     };
+    let resting = |count| shows("nexus_connections_resting", count);
 
     let mut plain = TcpStream::connect(node.plain()).unwrap();
     let mut roots = rustls::RootCertStore::empty();
@@ -175,9 +175,11 @@ fn a_connection_rests_between_two_requests_and_is_answered_as_before() {
         }
         resting(2);
     }
+    shows("nexus_connections", 2);
     drop(plain);
     drop(secure);
     resting(0);
+    shows("nexus_connections", 0);
 
     // A request whose record comes in two pieces with a rest in between is read whole.
     let mut slow = connect();

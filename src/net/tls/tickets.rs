@@ -1,7 +1,7 @@
 //! Session tickets: sealed state that the client keeps, so that any node that knows the key can resume it.
 //!
-//! Starts with a random key of this process. Once nodes share keys, whoever distributes them sets the current
-//! and the previous one here: new tickets use the current key, tickets under either are taken.
+//! Starts with a random key of this process. Once nodes share keys, whoever distributes them sets them here: new tickets use the
+//! current key, and those under the key before it, or under the next, which another node may already use, are taken.
 
 use std::sync::Arc;
 
@@ -100,16 +100,16 @@ impl TicketKeys {
         }))
     }
 
-    /// Replaces all keys. With no current key, tickets are neither given nor taken.
-    pub fn set(&self, current: Option<TicketKey>, previous: Option<TicketKey>) {
-        self.keys
-            .store(Arc::new(current.into_iter().chain(previous).collect()));
+    /// Replaces all keys: tickets are given under `current`, and taken under it and `others`.
+    pub fn set(&self, current: TicketKey, others: impl IntoIterator<Item = TicketKey>) {
+        let keys = std::iter::once(current).chain(others).collect();
+        self.keys.store(Arc::new(keys));
     }
 }
 
 impl ProducesTickets for TicketKeys {
     fn enabled(&self) -> bool {
-        !self.keys.load().is_empty()
+        true
     }
 
     fn lifetime(&self) -> u32 {
@@ -137,21 +137,16 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_ticket_opens_under_the_current_and_the_previous_key_only() {
+    fn a_ticket_opens_under_the_keys_in_use_only() {
         let node = TicketKeys::random().unwrap();
         let other = TicketKeys::random().unwrap();
-        node.set(Some(TicketKey::new([1; 16], &[1; 32])), None);
+        let key = |n| TicketKey::new([n; 16], &[n; 32]);
+        node.set(key(1), []);
         let ticket = node.encrypt(b"session").unwrap();
         assert_eq!(other.decrypt(&ticket), None);
-        other.set(
-            Some(TicketKey::new([2; 16], &[2; 32])),
-            Some(TicketKey::new([1; 16], &[1; 32])),
-        );
+        other.set(key(2), [key(1)]);
         assert_eq!(other.decrypt(&ticket).as_deref(), Some(b"session".as_slice()));
-        other.set(
-            Some(TicketKey::new([3; 16], &[3; 32])),
-            Some(TicketKey::new([2; 16], &[2; 32])),
-        );
+        other.set(key(3), [key(2)]);
         assert_eq!(other.decrypt(&ticket), None);
     }
 

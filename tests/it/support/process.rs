@@ -45,6 +45,16 @@ impl Nexus {
         Self::spawn(command, settings)
     }
 
+    /// The same with echoes for conformance suites: their addresses, without and with TLS.
+    pub(crate) fn start_echoing(settings: &[&str]) -> (Self, SocketAddr, SocketAddr) {
+        let [plain, tls] = [(); 2].map(|()| SocketAddr::from(([127, 0, 0, 1], part::free_port())));
+        let mut command = program();
+        command.args(["serve", "--conformance-echo", &plain.to_string()]);
+        command.args(["--conformance-echo-tls", &tls.to_string()]);
+        let nexus = Self::spawn(command, settings);
+        (nexus, plain, tls)
+    }
+
     fn spawn(mut command: Command, settings: &[&str]) -> Self {
         let data = tempfile::tempdir().expect("a temporary folder");
         // Each core binds the public addresses by itself, so their ports must be known before.
