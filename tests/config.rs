@@ -257,6 +257,30 @@ fn settings_that_do_not_fit_together_are_refused_with_the_reason() {
         ),
         (&["chat.max_text=40000"], "chat.max_text", "limits.json.string"),
         (&["auth.jwks_file=jwks.json"], "auth.issuer", "who may issue"),
+        (
+            &["auth.jwks_url=https://auth.example.com/jwks"],
+            "auth.issuer",
+            "who may issue",
+        ),
+        (
+            &["auth.jwks_url=http://auth.example.com/jwks"],
+            "auth.jwks_url",
+            "https://",
+        ),
+        (
+            &["auth.jwks_url=http://127.0.0.1.example.com/jwks"],
+            "auth.jwks_url",
+            "https://",
+        ),
+        (
+            &[
+                "auth.jwks_file=jwks.json",
+                "auth.jwks_url=https://auth.example.com/jwks",
+            ],
+            "auth.jwks_url",
+            "auth.jwks_file",
+        ),
+        (&["auth.jwks_cooldown=0s"], "auth.jwks_cooldown", "above zero"),
         (&["store.partitions=100"], "store.partitions", "power of two"),
         (&["store.mode=redis"], "store.redis.urls", "is needed"),
         (&["store.mode=memory"], "store.durability", "say so by name"),

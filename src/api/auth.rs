@@ -49,6 +49,16 @@ pub fn authenticate(
     }
 }
 
+/// Waits a moment for the key of a bearer token, where it is not known and keys are fetched; to be done before
+/// [`authenticate`].
+pub async fn await_key(access: &Access, headers: &HeaderMap) {
+    if let Ok(Some(value)) = only(headers, AUTHORIZATION.as_str())
+        && let Some((_, token)) = value.split_once(' ')
+    {
+        access.await_key(token.trim()).await;
+    }
+}
+
 /// Refuses what a principal may not do.
 ///
 /// # Errors

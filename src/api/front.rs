@@ -20,7 +20,7 @@ use crate::provisioning::access::{Access, Principal};
 use crate::runtime::{Clock, KeyedLimit};
 use crate::telemetry::{ApiMetrics, CoreTally, Count};
 
-use super::auth::authenticate;
+use super::auth::{authenticate, await_key};
 use super::refusals;
 
 /// What every listener of one core asks before and after its handlers.
@@ -52,6 +52,11 @@ impl Front {
             metrics: ApiMetrics::new(),
             tally,
         }
+    }
+
+    /// Waits a moment for what it takes to judge the credentials of a request. Before anything asks who sent it.
+    pub async fn prepared(&self, headers: &HeaderMap) {
+        await_key(&self.access, headers).await;
     }
 
     /// Who sent these headers.

@@ -99,11 +99,11 @@ impl Service for Internal {
         let path = request.uri().path();
         let route = Route::of(path);
         let (name, method) = (route.name(path), request.method().clone());
-        Box::pin(async move {
-            self.front
-                .counted(name, &method, peer, self.route(route, request, peer))
-                .await
-        })
+        let answered = async move {
+            self.front.prepared(request.headers()).await;
+            self.route(route, request, peer).await
+        };
+        Box::pin(async move { self.front.counted(name, &method, peer, answered).await })
     }
 
     fn refuse(&self, refusal: Refusal, target: Option<&str>) -> Response {

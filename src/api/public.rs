@@ -104,11 +104,11 @@ impl Public {
 impl Service for Public {
     fn call<'a>(&'a self, request: Request, peer: &'a Peer) -> LocalBoxFuture<'a, Response> {
         let (name, method) = (route::name(request.uri().path()), request.method().clone());
-        Box::pin(async move {
-            self.front
-                .counted(name, &method, peer, self.route(request, peer))
-                .await
-        })
+        let answered = async move {
+            self.front.prepared(request.headers()).await;
+            self.route(request, peer).await
+        };
+        Box::pin(async move { self.front.counted(name, &method, peer, answered).await })
     }
 
     fn refuse(&self, refusal: Refusal, target: Option<&str>) -> Response {

@@ -46,7 +46,7 @@ use crate::telemetry::{CoreTally, Lag, TenantLabels, watch_lag};
 use super::doors::{Behind, Door};
 use super::gws::GwsSide;
 use super::stores::LogStore;
-use super::{history, limits, outward};
+use super::{history, limits, outward, tokens};
 
 /// How often the log is tried with a canary.
 const CANARY_EVERY: Duration = Duration::from_secs(2);
@@ -104,6 +104,11 @@ pub(super) async fn run(
     let media = media(&parts)?;
     let campaigns = Campaigns::new(Rc::clone(&log), parts.clock.clone());
     let client = outward::client(&parts);
+    if core.index() == 0 {
+        // A client of its own: nobody else's calls take its place.
+        let (access, auth) = (Arc::clone(&parts.access), parts.config.auth.clone());
+        tokio::task::spawn_local(tokens::follow(access, auth, outward::client(&parts)));
+    }
     let gws = GwsSide::new(&parts, &log, client.clone());
     let calls = outward::calls(&parts, client);
     let history = history::history(&parts, &calls, &media);

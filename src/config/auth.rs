@@ -10,6 +10,12 @@ section! {
     pub struct Auth {
         /// The published key set of the auth service (JWKS). Absent: only credentials of provisioning are taken.
         pub jwks_file: Option<PathBuf> = None,
+        /// Where it is published. In the place of a file.
+        pub jwks_url: Option<String> = None,
+        /// How often it is fetched.
+        pub jwks_refresh: Duration = Duration::from_secs(600),
+        /// The least time between two fetches, however many tokens name an unknown key.
+        pub jwks_cooldown: Duration = Duration::from_secs(10),
         /// The `iss` of its tokens.
         pub issuer: Option<String> = None,
         /// What must be in the `aud` of its tokens.

@@ -53,15 +53,42 @@ fn agent(config: &Config, must: &mut Must<'_>) {
         ),
     );
     must(
-        config.auth.jwks_file.is_none() || config.auth.issuer.is_some(),
+        (config.auth.jwks_file.is_none() && config.auth.jwks_url.is_none()) || config.auth.issuer.is_some(),
         "auth.issuer",
-        "is needed with auth.jwks_file: a key alone does not say who may issue".to_owned(),
+        "is needed with a key set: a key alone does not say who may issue".to_owned(),
+    );
+    must(
+        config.auth.jwks_file.is_none() || config.auth.jwks_url.is_none(),
+        "auth.jwks_url",
+        "may not be given beside auth.jwks_file: which of them counts is for nobody to guess".to_owned(),
+    );
+    must(
+        config.auth.jwks_url.as_deref().is_none_or(is_trustworthy),
+        "auth.jwks_url",
+        "must begin with https:// (http:// only on loopback): whoever can change the keys can make tokens"
+            .to_owned(),
+    );
+    must(
+        !config.auth.jwks_cooldown.is_zero() && config.auth.jwks_cooldown <= config.auth.jwks_refresh,
+        "auth.jwks_cooldown",
+        "must be above zero and at most auth.jwks_refresh".to_owned(),
     );
     must(
         !agent.ping.is_zero() && !agent.ticket_ttl.is_zero(),
         "agent",
         "ping and ticket_ttl must be above zero".to_owned(),
     );
+}
+
+/// Whether what is fetched there comes from whom it seems to.
+fn is_trustworthy(url: &str) -> bool {
+    let loopback = |host: &str| {
+        let rest = url
+            .strip_prefix("http://")
+            .and_then(|rest| rest.strip_prefix(host));
+        rest.is_some_and(|rest| rest.starts_with([':', '/']))
+    };
+    url.starts_with("https://") || ["127.0.0.1", "[::1]", "localhost"].into_iter().any(loopback)
 }
 
 fn chat(config: &Config, must: &mut Must<'_>) {

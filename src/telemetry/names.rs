@@ -121,6 +121,7 @@ metrics! {
     REPLICAS "nexus_shard_replicas" Kind::Gauge, [], "Logs this node holds a replica of.";
     RESUMES "nexus_agentstream_resumes_total" Kind::Counter, ["outcome"], "Resumed sockets: complete, gap, expired.";
     SLOW "nexus_agentstream_slow_total" Kind::Counter, [], "Sockets closed because the peer did not read.";
+    KEY_SETS "nexus_key_set_fetches_total" Kind::Counter, ["outcome"], "Fetches of the auth service's key set: taken, failed.";
     LAGGING "nexus_agentstream_lagging_total" Kind::Counter, [],
         "Times a peer that reads slowly was so far behind that it was told so.";
     OFFERS "nexus_offers_total" Kind::Counter, ["outcome"], "Offers to agents: accepted, rejected, expired, refused by the desk, withdrawn.";

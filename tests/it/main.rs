@@ -15,6 +15,7 @@ mod esp;
 mod gws;
 mod internal_tls;
 mod journey;
+mod key_set;
 mod log;
 mod matrix;
 mod mixed;

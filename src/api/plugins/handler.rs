@@ -88,6 +88,7 @@ impl Plugins {
             .into_iter()
             .find(|(id, ..)| *id == plugin)
             .ok_or_else(|| Fault::new(Code::BadValue).detail("plugin"))?;
+        self.access.await_key(token).await;
         let now = self.now();
         let mut bearer = HeaderMap::new();
         let value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| Code::BadToken)?;

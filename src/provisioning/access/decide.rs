@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use super::jwt::{TokenRefused, TokenVerifier};
 use super::principal::{Bearer, Principal, of_roles};
+use super::refresh::Refresh;
 use crate::model::{AgentId, Millis};
 use crate::provisioning::snapshot::{KeyRefusal, Snapshot};
 
@@ -11,6 +12,7 @@ use crate::provisioning::snapshot::{KeyRefusal, Snapshot};
 #[derive(Default)]
 pub struct Access {
     verifier: Option<TokenVerifier>,
+    refresh: Option<Refresh>,
 }
 
 /// Why a caller is not let in. Tell them only which kind of credential was refused; the reason is for our log.
@@ -27,7 +29,33 @@ pub enum AccessRefusal {
 impl Access {
     /// Accepts API keys and static tokens, and with a verifier tokens of the auth service.
     pub fn new(verifier: Option<TokenVerifier>) -> Self {
-        Access { verifier }
+        Access {
+            verifier,
+            refresh: None,
+        }
+    }
+
+    /// The same with keys that somebody fetches, whenever `refresh` says so.
+    pub fn fetching(verifier: TokenVerifier, refresh: Refresh) -> Self {
+        Access {
+            verifier: Some(verifier),
+            refresh: Some(refresh),
+        }
+    }
+
+    /// When keys are fetched, where they are.
+    pub fn refresh(&self) -> Option<&Refresh> {
+        self.refresh.as_ref()
+    }
+
+    /// Waits a moment for the key of a bearer token whose key is not known, where keys are fetched. What the token is worth is
+    /// then for [`Access::bearer`] to say.
+    pub async fn await_key(&self, presented: &str) {
+        if let (Some(verifier), Some(refresh)) = (&self.verifier, &self.refresh)
+            && verifier.lacks_key_of(presented)
+        {
+            refresh.ask().await;
+        }
     }
 
     /// The verifier, to replace its keys.

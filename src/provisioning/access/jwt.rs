@@ -84,6 +84,8 @@ pub(super) struct TokenRefused(pub(super) &'static str);
 
 /// Longer tokens are refused unread.
 const TOKEN_MAX: usize = 16 * 1024;
+/// A token without a key's name is tried with each; nobody publishes more.
+const MOST_KEYS: usize = 64;
 
 impl TokenVerifier {
     /// A verifier with the keys of a JWKS document.
@@ -91,6 +93,16 @@ impl TokenVerifier {
     /// # Errors
     /// [`TokenSettingsError`].
     pub fn new(settings: TokenSettings, jwks: &str) -> Result<Self, TokenSettingsError> {
+        let verifier = Self::without_keys(settings)?;
+        verifier.replace_keys(jwks)?;
+        Ok(verifier)
+    }
+
+    /// A verifier that refuses every token until it is given keys.
+    ///
+    /// # Errors
+    /// [`TokenSettingsError::Algorithm`], [`TokenSettingsError::Missing`].
+    pub fn without_keys(settings: TokenSettings) -> Result<Self, TokenSettingsError> {
         let algorithms = settings
             .algorithms
             .iter()
@@ -110,17 +122,15 @@ impl TokenVerifier {
                 return Err(TokenSettingsError::Missing(what));
             }
         }
-        let verifier = TokenVerifier {
+        Ok(TokenVerifier {
             settings,
             algorithms,
             keys: ArcSwap::from_pointee(Vec::new()),
-        };
-        verifier.replace_keys(jwks)?;
-        Ok(verifier)
+        })
     }
 
     /// Replaces the keys; tokens of the old ones are refused from now on. Gives how many there are. Keys of kinds we do
-    /// not use are passed over.
+    /// not use are passed over, and those beyond 64.
     ///
     /// # Errors
     /// [`TokenSettingsError::KeySet`], [`TokenSettingsError::NoKey`]; the old keys stay.
@@ -142,6 +152,7 @@ impl TokenVerifier {
                     key: DecodingKey::from_jwk(jwk).ok()?,
                 })
             })
+            .take(MOST_KEYS)
             .collect();
         let count = keys.len();
         if count == 0 {
@@ -149,6 +160,19 @@ impl TokenVerifier {
         }
         self.keys.store(std::sync::Arc::new(keys));
         Ok(count)
+    }
+
+    /// Whether a token may be good, but names a key that is not known, or none is known yet.
+    pub(super) fn lacks_key_of(&self, token: &str) -> bool {
+        if token.len() > TOKEN_MAX {
+            return false;
+        }
+        let Ok(header) = decode_header(token) else {
+            return false;
+        };
+        let keys = self.keys.load();
+        let named = header.kid.is_some() && !keys.iter().any(|key| key.id == header.kid);
+        self.algorithms.contains(&header.alg) && (named || keys.is_empty())
     }
 
     pub(super) fn verify(&self, token: &str, now: Millis) -> Result<Claims, TokenRefused> {
@@ -352,6 +376,25 @@ mod tests {
             TokenVerifier::new(settings(), symmetric),
             Err(TokenSettingsError::NoKey)
         ));
+    }
+
+    #[test]
+    fn only_a_sound_token_with_an_unknown_key_asks_for_newer_keys() {
+        let (known, new) = (issuer("k1"), issuer("k2"));
+        let verifier = TokenVerifier::without_keys(settings()).unwrap();
+        let tokens = [("k1", &known), ("k2", &new)].map(|(kid, issuer)| sign(issuer, kid, &claims()));
+        assert!(tokens.iter().all(|token| verifier.lacks_key_of(token)));
+        assert!(
+            tokens.iter().all(|token| verifier.verify(token, NOW).is_err()),
+            "no key, no entry"
+        );
+        verifier.replace_keys(&known.jwks).unwrap();
+        assert_eq!(tokens.map(|token| verifier.lacks_key_of(&token)), [false, true]);
+        let secret = EncodingKey::from_secret(b"x");
+        let symmetric = encode(&Header::new(Algorithm::HS256), &claims(), &secret).unwrap();
+        for nonsense in [symmetric.as_str(), "ey.ey.ey", "", &"e".repeat(TOKEN_MAX + 1)] {
+            assert!(!verifier.lacks_key_of(nonsense), "{nonsense}");
+        }
     }
 
     #[test]

@@ -6,7 +6,9 @@
 mod decide;
 mod jwt;
 mod principal;
+mod refresh;
 
 pub use decide::{Access, AccessRefusal};
 pub use jwt::{TokenSettings, TokenSettingsError, TokenVerifier};
 pub use principal::{Bearer, Principal};
+pub use refresh::Refresh;
