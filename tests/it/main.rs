@@ -10,6 +10,7 @@
 mod aggregators;
 mod bots;
 mod chaos;
+mod conformance;
 mod designer;
 mod esp;
 mod gws;

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 
 use crate::net_server::{PATIENCE, Probe, Raw, Running, on_a_core, small_limits};
 
-const SECOND: &str = "GET /second HTTP/1.1\r\nHost: h\r\n\r\n";
+pub(crate) const SECOND: &str = "GET /second HTTP/1.1\r\nHost: h\r\n\r\n";
 
 /// A request with these header lines after a sound `Host`.
 fn with(fields: &str) -> String {
@@ -22,7 +22,7 @@ fn chunked(body: &str) -> String {
 }
 
 /// Requests that are refused whole: no handler sees them.
-fn refused_heads() -> Vec<(&'static str, u16, Vec<u8>)> {
+pub(crate) fn refused_heads() -> Vec<(&'static str, u16, Vec<u8>)> {
     let mut rows: Vec<(&'static str, u16, Vec<u8>)> = Vec::new();
     let mut row = |name, status, request: &str| rows.push((name, status, request.as_bytes().to_vec()));
     row(
@@ -195,7 +195,7 @@ fn refused_heads() -> Vec<(&'static str, u16, Vec<u8>)> {
 }
 
 /// Chunked bodies that break while a handler reads them.
-fn broken_bodies() -> Vec<String> {
+pub(crate) fn broken_bodies() -> Vec<String> {
     let bodies = [
         "0x1\r\na\r\n",
         "+1\r\na\r\n",
@@ -220,14 +220,14 @@ fn broken_bodies() -> Vec<String> {
     bodies
 }
 
-fn status_of(answer: &str) -> u16 {
+pub(crate) fn status_of(answer: &str) -> u16 {
     answer
         .strip_prefix("HTTP/1.1 ")
         .and_then(|rest| rest[..3].parse().ok())
         .unwrap_or(0)
 }
 
-fn answers_in(text: &str) -> usize {
+pub(crate) fn answers_in(text: &str) -> usize {
     text.matches("HTTP/1.1 ").count()
 }
 

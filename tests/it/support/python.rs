@@ -12,7 +12,8 @@ use serde_json::Value;
 use super::part;
 
 /// The versions the tests were written with; `tests/run` reads them from here.
-pub(crate) const PACKAGES: [&str; 10] = [
+pub(crate) const PACKAGES: [&str; 11] = [
+    "autobahntestsuite==25.10.1",
     "botocore==1.43.11",
     "cryptography==48.0.0",
     "django-anymail==15.2",
