@@ -177,3 +177,59 @@ fn every_tab_reads_the_last_words_for_three_polls() {
         }
     });
 }
+
+/// 7.2 and 2.10
+#[test]
+fn an_ended_chat_is_not_read_again_however_one_asks() {
+    on_a_core(async {
+        let chat = Chat::start().await;
+        let hold = chat.open().await;
+        let agent = chat.answered(&hold, "alice").await;
+        agent.say(&hold, "between us", Visibility::All).await;
+        chat.upload(&hold, "a.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
+            .await;
+        let picture = chat.poll(&hold).await.messages().pop().unwrap();
+        let picture = picture["content"][0]["url"]
+            .as_str()
+            .map(|url| format!("/nexus/v3/chat{url}"));
+        agent.act(&hold, AgentAct::Complete).await;
+        let (first, last) = ("index=1000000000010000", "index=1000000000990000");
+        let restores = [
+            "count=10000".to_owned(),
+            format!("{first}&count=16"),
+            format!("{last}&count=10000"),
+        ];
+        let refused = |answer: &crate::support::chat::Answer| {
+            (answer.status, answer.code().as_str()) == (404, "INVALID_SESSION")
+        };
+        // Whoever slept through the end may catch up for as long as the last words are told.
+        assert!(
+            chat.read(&hold, first)
+                .await
+                .texts()
+                .contains(&"between us".to_owned())
+        );
+        for query in &restores {
+            assert!(refused(&chat.read(&hold, query).await), "{query}");
+        }
+        chat.wait(11_000);
+        for query in ["", first, last] {
+            let over = chat.read(&hold, query).await;
+            assert_eq!(over.json()["data"]["chatEnded"], true, "{query}");
+            assert!(over.messages().is_empty(), "{query}");
+        }
+        chat.wait(50_000);
+        let all = restores.iter().map(String::as_str).chain(["", first, last]);
+        for query in all {
+            assert!(refused(&chat.read(&hold, query).await), "{query}");
+        }
+        if let Some(picture) = picture {
+            assert_eq!(
+                chat.form(hyper::Method::GET, &picture, Some(&hold), "")
+                    .await
+                    .status,
+                404
+            );
+        }
+    });
+}
