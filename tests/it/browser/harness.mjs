@@ -2,12 +2,13 @@
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import process from 'node:process'
+import { held, watch } from './contract.mjs'
 
 const { chromium } = createRequire(path.join(process.env.NODE_MODULES, 'x.js'))('playwright-core')
 
 // Runs `journey` with a browser. `page(name)` opens a tab of its own (own cookies and storage), `shot(page, name)` keeps a
-// picture. A page that throws, or breaks its content security policy, fails the journey; `allow` lists what a page
-// may complain about.
+// picture. A page that throws, breaks its content security policy, or says or hears what is not documented, fails the journey; `allow`
+// lists what a page may complain about. Gives how much was held against the documents.
 export async function browse (journey, { allow = [] } = {}) {
   const complaints = []
   const browser = await chromium.launch({
@@ -22,6 +23,7 @@ export async function browse (journey, { allow = [] } = {}) {
     const complain = text => {
       if (!allow.some(part => text.includes(part))) complaints.push(`${name}: ${text}`)
     }
+    watch(page, complain)
     page.on('pageerror', error => complain(`error: ${error.message}`))
     page.on('console', message => {
       const text = message.text()
@@ -37,6 +39,7 @@ export async function browse (journey, { allow = [] } = {}) {
     await browser.close()
   }
   if (complaints.length > 0) throw new Error(`the page failed:\n${complaints.join('\n')}`)
+  return held
 }
 
 // Fails the journey with `what` unless `holds`.

@@ -81,7 +81,12 @@ async function talk ({ page, shot }) {
 
 try {
   for (const index of nodes.keys()) await start(index)
-  await browse(talk, { allow: ['Failed to load', 'ERR_CONNECTION', 'WebSocket'] })
+  const held = await browse(talk, { allow: ['Failed to load', 'ERR_CONNECTION', 'WebSocket'] })
+  for (const kind of ['ready', 'resume', 'accept', 'send-message', 'hello', 'resumed', 'channel', 'interaction', 'messages', 'reply']) {
+    must(held.kinds.has(kind), `no frame ${kind} was held against its document`)
+  }
+  must(held.answers > 10, `only ${held.answers} answers were held against their document`)
+  console.log(`${held.sent} frames sent, ${held.received} received and ${held.answers} answers are as documented`)
   console.log('journey complete')
 } finally {
   for (const child of running) child?.kill('SIGKILL')

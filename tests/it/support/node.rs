@@ -10,10 +10,12 @@ use std::time::Duration;
 use super::part;
 
 /// The versions the tests were written with; `tests/run` reads them from here.
-pub(crate) const PACKAGES: [&str; 3] = [
+pub(crate) const PACKAGES: [&str; 5] = [
+    "ajv@8.20.0",
     "playwright-core@1.65.1",
     "cometd-nodejs-server@1.2.1",
     "faye@1.4.3",
+    "yaml@2.9.1",
 ];
 
 /// Makes sure that a package is there.
@@ -37,13 +39,16 @@ pub(crate) fn require(name: &str) {
 /// # Panics
 /// When Node or a package is missing, naming what installs it; when the script fails or takes longer than `limit`.
 pub(crate) fn node(script: &str, environment: &[(&str, &str)], limit: Duration) -> String {
-    require("playwright-core");
+    for package in ["playwright-core", "ajv", "yaml"] {
+        require(package);
+    }
     let script = root().join("tests/it/browser").join(script);
     let program = part::program("node", &[], "nodejs npm");
     let mut child = Command::new(program)
         .arg(&script)
         .env("NODE_MODULES", modules())
         .env("ARTIFACTS", artifacts())
+        .env("DOCS", root().join("docs"))
         .envs(environment.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
