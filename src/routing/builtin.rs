@@ -44,7 +44,10 @@ pub async fn sweep(
         let tenants: Vec<TenantId> = snapshots.load().tenants().map(|tenant| tenant.tenant).collect();
         for tenant in tenants.into_iter().filter(|tenant| decides(*tenant)) {
             match shards.log().best_pair(tenant).await {
-                Ok(answer) => answer.pair.into_iter().for_each(|pair| shards.offer(pair)),
+                Ok(answer) => answer
+                    .pair
+                    .into_iter()
+                    .for_each(|pair| shards.offer(tenant, pair)),
                 Err(error) => tracing::debug!(%error, "the matching sweep was interrupted"),
             }
         }

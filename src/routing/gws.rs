@@ -213,7 +213,10 @@ pub async fn watch_gws(router: Rc<GwsRouter>, shards: Shards, snapshots: Snapsho
             if router.decides(tenant)
                 && let Ok(answer) = shards.log().best_pair(tenant).await
             {
-                answer.pair.into_iter().for_each(|pair| shards.offer(pair));
+                answer
+                    .pair
+                    .into_iter()
+                    .for_each(|pair| shards.offer(tenant, pair));
             }
         }
     }

@@ -46,7 +46,7 @@ impl Draft<'_> {
             return;
         };
         let (log, n) = (self.log(), self.top);
-        let wait = |entry| {
+        let wait = |entry, n| {
             MatchOp::Wait(WaitingSession {
                 session: log,
                 n,
@@ -61,11 +61,12 @@ impl Draft<'_> {
         let (before, after) = (in_tables(self.before), in_tables(&self.state));
         let found = self.found();
         let ops = match (before, after) {
-            (before, Some(after)) if before.as_ref() != Some(&after) => vec![wait(after)],
+            (before, Some(after)) if before.as_ref() != Some(&after) => vec![wait(after, n)],
             (Some(_), None) => vec![unwait(false)],
-            // The tables count an assignment when a session leaves them for it, and this one left them when it was offered.
+            // The tables count an assignment when a session leaves them for it, and this one left them when it was offered. It comes
+            // back under an older number than it leaves under: told once more, coming back changes nothing.
             (None, None) => found
-                .map(|entry| vec![wait(entry), unwait(true)])
+                .map(|entry| vec![wait(entry, n - 1), unwait(true)])
                 .unwrap_or_default(),
             (_, Some(_)) => Vec::new(),
         };
@@ -80,6 +81,14 @@ impl Draft<'_> {
             |record| matches!(&record.event, SessionEvent::Accepted { offer: taken, .. } if *taken == offer.id),
         );
         accepted.then(|| waits(self.before)).flatten()
+    }
+}
+
+impl Session {
+    /// Whether the session waits for somebody, or asks somebody now: only then does a pair concern it.
+    #[must_use]
+    pub fn seeks_somebody(&self) -> bool {
+        self.offer.is_some() || waits(self).is_some()
     }
 }
 

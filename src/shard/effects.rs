@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::log::{EffectId, LogError};
-use crate::model::{Crossing, Effect, LogId, LogKind, TenantId};
+use crate::log::{EffectId, LogError, Pair};
+use crate::model::{Crossing, Effect, LogId, LogKind, MatchOp, TenantId};
 use crate::session::{Desk, DeskInput, Session, SessionInput};
 use crate::telemetry::names;
 
@@ -17,6 +17,11 @@ use super::handle::Shards;
 use super::machine::Machine;
 use super::slot::{Lane, Slot};
 use super::table::CoreTable;
+
+/// Pairs followed up at once that the tables named wrongly; a later write goes on from there.
+const PAIRS: usize = 16;
+/// Above every number of a record; a number that Redis keeps exactly.
+const BEYOND: u64 = (1 << 53) - 1;
 
 impl CoreTable {
     /// Puts the effects of an append into their lanes and starts the lanes that stood still.
@@ -152,7 +157,7 @@ impl CoreTable {
             }
             Effect::Match { tenant, op } => {
                 if let Some(pair) = self.router.changed(tenant, op).await? {
-                    self.offer(pair.session, pair.desk, pair.agent);
+                    self.bring_together(tenant, pair).await?;
                 }
             }
             Effect::Heard => {
@@ -193,9 +198,42 @@ impl CoreTable {
         verdict.unwrap_or(Verdict::Later(Duration::from_secs(5)))
     }
 
-    /// Lets a session offer itself to a desk; a session that no longer wants to says so by itself.
-    pub(super) fn offer(self: &Rc<Self>, session: LogId, desk: LogId, agent: crate::model::AgentId) {
-        self.tell::<Session>(session, SessionInput::Matched { desk, agent });
+    /// Lets a session offer itself to a desk, and returns when it has decided: a pair that nobody heard of would wait for the sweep.
+    ///
+    /// A session that seeks nobody although the tables name it is taken out of them, and the pair that stood behind it has its turn:
+    /// it would otherwise stand before everybody for ever.
+    pub(super) async fn bring_together(
+        self: &Rc<Self>,
+        tenant: TenantId,
+        first: Pair,
+    ) -> Result<(), LogError> {
+        let mut next = Some(first);
+        for _ in 0..PAIRS {
+            let Some(Pair { session, desk, agent }) = next else {
+                return Ok(());
+            };
+            let matched = SessionInput::Matched { desk, agent };
+            match self.ask::<Session>(session, matched, None).await {
+                Err(ShardError::Rejected(_) | ShardError::NoSuchLog) => {}
+                Err(ShardError::Unavailable { reason, .. }) => return Err(LogError::unavailable(reason)),
+                Ok(_) | Err(_) => return Ok(()),
+            }
+            let n = match self.view::<Session>(session).await {
+                // What it does next brings the tables up to date.
+                Ok(view) if view.state.seeks_somebody() => return Ok(()),
+                Ok(view) => view.top.n,
+                Err(ShardError::NoSuchLog) => BEYOND,
+                Err(_) => return Ok(()),
+            };
+            let gone = MatchOp::Unwait {
+                session,
+                n,
+                assigned: false,
+            };
+            tracing::debug!(%session, "taken out of the matching tables, where it no longer belonged");
+            next = self.router.changed(tenant, gone).await?;
+        }
+        Ok(())
     }
 
     async fn cross(self: &Rc<Self>, target: LogId, message: Crossing) -> Result<Option<Crossing>, LogError> {

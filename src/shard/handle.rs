@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use crate::log::{Key, NodeId, SharedLog};
-use crate::model::{DeskEvent, LogId, LogKind, Position, SessionEvent};
+use crate::model::{DeskEvent, LogId, LogKind, Position, SessionEvent, TenantId};
 use crate::runtime::clock::Clock;
 use crate::session::{Desk, DeskInput, DeskReply, Session, SessionInput, SessionReply};
 use crate::telemetry::names;
@@ -245,9 +245,14 @@ impl Shards {
         self.core.heard_from(log);
     }
 
-    /// Offers a waiting session to a desk, as the matching tables suggest.
-    pub fn offer(&self, pair: crate::log::Pair) {
-        self.core.offer(pair.session, pair.desk, pair.agent);
+    /// Offers a waiting session to a desk, as the matching tables of its tenant suggest.
+    pub fn offer(&self, tenant: TenantId, pair: crate::log::Pair) {
+        let core = Rc::clone(&self.core);
+        tokio::task::spawn_local(async move {
+            if let Err(error) = core.bring_together(tenant, pair).await {
+                tracing::debug!(%error, "a pair is left to the next look at the tables");
+            }
+        });
     }
 
     /// Sessions of this core that are held in memory and satisfy `wanted`.
@@ -362,7 +367,7 @@ impl CoreTable {
         }
     }
 
-    async fn view<M: Machine>(self: &Rc<Self>, log: LogId) -> Asked<M, Arc<View<M>>> {
+    pub(super) async fn view<M: Machine>(self: &Rc<Self>, log: LogId) -> Asked<M, Arc<View<M>>> {
         let now = self.clock.now();
         if let Some(view) = M::cells(self).view(log, now) {
             return Ok(view);

@@ -31,6 +31,7 @@ mod privacy;
 mod process;
 mod provisioning;
 mod redis_faults;
+mod routing;
 mod scan;
 mod securemail;
 mod support;

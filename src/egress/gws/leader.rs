@@ -167,7 +167,7 @@ async fn offer(tenant: TenantId, pair: Pair, shards: Shards) {
     };
     if view.state.about().is_some_and(|about| about.tenant == tenant) {
         metrics::counter!(names::GWS_LINK, "event" => "offered").increment(1);
-        shards.offer(pair);
+        shards.offer(tenant, pair);
     } else {
         metrics::counter!(names::GWS_LINK, "event" => "foreign").increment(1);
         tracing::warn!(%tenant, "GWS named a session that is not this tenant's");

@@ -17,6 +17,9 @@ pub(super) enum Owed<'a, R> {
     /// The picture does not reach back so far: records from this number on are wanted, the reader's own first, so that
     /// its hash can be compared.
     Page(u64),
+    /// The reader stands where the picture does not reach: the picture lags behind what another node told, or the reader has read
+    /// another history. Records from the reader's own number on are wanted, which say so.
+    Ahead(u64),
     /// The reader has read another history.
     Gap(GapReason),
 }
@@ -27,7 +30,7 @@ pub(super) fn owed<R: Placed>(at: Position, top: Position, tail: &[R]) -> Owed<'
         return Owed::Records(&[]);
     }
     if at.n >= top.n {
-        return Owed::Gap(GapReason::OtherHistory);
+        return Owed::Ahead(at.n);
     }
     let oldest = tail.first().map_or(top.n + 1, |record| record.position().n);
     if at.n == 0 && oldest == 1 {
@@ -120,13 +123,23 @@ mod tests {
     }
 
     #[test]
+    fn a_reader_before_the_picture_is_not_one_of_another_history() {
+        let log = history("a", 10);
+        assert_eq!(owed(at(&log, 10), at(&log, 8), &log[3..8]), Owed::Ahead(10));
+        assert_eq!(continued(at(&log, 10), &log[9..]), Ok(&[][..]));
+    }
+
+    #[test]
     fn a_reader_of_another_history_is_told_so_wherever_it_stands() {
         let (log, other) = (history("a", 10), history("b", 12));
         for n in 1..=12 {
             let owed = owed(at(&other, n), at(&log, 10), &log[3..]);
             match owed {
-                Owed::Page(from) => assert_eq!(
-                    continued(at(&other, n), &log[usize::try_from(from).unwrap() - 1..]),
+                Owed::Page(from) | Owed::Ahead(from) => assert_eq!(
+                    continued(
+                        at(&other, n),
+                        log.get(usize::try_from(from).unwrap() - 1..).unwrap_or_default()
+                    ),
                     Err(GapReason::OtherHistory)
                 ),
                 other => assert_eq!(other, Owed::Gap(GapReason::OtherHistory)),

@@ -238,6 +238,14 @@ impl Turn {
                     page = read(self.shards.desk_page_forward(view.log, from, PAGE).await)?;
                     continued(at, &page)
                 }
+                Owed::Ahead(from) => {
+                    page = read(self.shards.desk_page_forward(view.log, from, PAGE).await)?;
+                    match continued(at, &page) {
+                        // The rest comes with the news that this core waits for.
+                        Ok(_) => return Ok(true),
+                        Err(reason) => Err(reason),
+                    }
+                }
                 Owed::Gap(reason) => Err(reason),
             };
             let channels = picture::channels(&view.state);
@@ -316,6 +324,14 @@ impl Turn {
                     self.lags(batch);
                     page = self.session_pages(log, from, engaged).await?;
                     continued(at, &page)
+                }
+                Owed::Ahead(from) => {
+                    page = read(self.shards.session_page_forward(log, from, PAGE).await)?;
+                    match continued(at, &page) {
+                        // This core's picture lags behind what another node told. It judges nothing; its news are waited for.
+                        Ok(_) => return Ok(true),
+                        Err(reason) => Err(reason),
+                    }
                 }
                 Owed::Gap(reason) => Err(reason),
             };

@@ -1,7 +1,7 @@
 //! The matching tables as the machines write them.
 
 use super::world::{World, agent};
-use crate::model::ChannelState;
+use crate::model::{ChannelState, MatchOp};
 use crate::session::AgentAct;
 
 #[test]
@@ -19,6 +19,25 @@ fn an_assignment_is_counted_once_and_a_rejection_never() {
     world.settle();
     assert_eq!(world.assigned, 1);
     assert!(world.best_pair().is_none());
+}
+
+#[test]
+fn an_assignment_that_is_told_twice_leaves_nobody_waiting() {
+    let mut world = World::new();
+    let session = world.open(1);
+    world.ready("bob", 1);
+    world.settle();
+    world.ready("eve", 1);
+    assert!(world.session(session).seeks_somebody());
+    let told = world.told.len();
+    world.command("bob", session, AgentAct::Accept).unwrap();
+    // Whoever carried it out was slow, and somebody else does it once more.
+    let again = world.told[told].clone();
+    assert!(matches!(again, MatchOp::Wait(_)), "{again:?}");
+    world.write_tables(again);
+    world.settle();
+    assert_eq!(world.best_pair(), None);
+    assert!(!world.session(session).seeks_somebody());
 }
 
 #[test]

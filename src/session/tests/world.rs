@@ -57,6 +57,8 @@ pub(super) struct World {
     ready: BTreeMap<LogId, ReadyDesk>,
     latest: BTreeMap<LogId, u64>,
     pub(super) assigned: usize,
+    /// Every write to the tables, in order.
+    pub(super) told: Vec<MatchOp>,
 }
 
 pub(super) fn agent(name: &str) -> AgentId {
@@ -204,7 +206,10 @@ impl World {
                     to: target,
                     message,
                 }),
-                Effect::Match { op, .. } => self.write_tables(op),
+                Effect::Match { op, .. } => {
+                    self.told.push(op.clone());
+                    self.write_tables(op);
+                }
                 // Nobody outside is part of this world.
                 Effect::Heard | Effect::Deliver { .. } => {}
             }
@@ -212,7 +217,7 @@ impl World {
         decision.reply
     }
 
-    fn write_tables(&mut self, op: MatchOp) {
+    pub(super) fn write_tables(&mut self, op: MatchOp) {
         let (log, n) = match &op {
             MatchOp::Wait(session) => (session.session, session.n),
             MatchOp::Ready(desk) => (desk.desk, desk.n),

@@ -19,9 +19,9 @@ pub(crate) struct Chat {
     pub(crate) token: String,
 }
 
-/// Opens a chat, or not.
+/// Opens a chat that does not end because its customer says nothing for a while, or not.
 pub(crate) fn open(node: SocketAddr, name: &str) -> Option<Chat> {
-    let body = format!("data[firstName]={name}&data[endpoint]=web");
+    let body = format!("data[firstName]={name}&data[endpoint]=web-async");
     let (status, answer) = call(node, "POST", BASE, "", &body).ok()?;
     let answer: Value = serde_json::from_str(&answer).ok()?;
     let text = |pointer: &str| answer.pointer(pointer).and_then(Value::as_str).map(str::to_owned);

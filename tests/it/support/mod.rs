@@ -7,8 +7,11 @@
 pub(crate) mod chat;
 pub(crate) mod chromium;
 pub(crate) mod contacts;
+pub(crate) mod customer;
+pub(crate) mod dice;
 pub(crate) mod http;
 pub(crate) mod node;
+pub(crate) mod pair;
 pub(crate) mod part;
 pub(crate) mod postgres;
 pub(crate) mod process;

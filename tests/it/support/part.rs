@@ -97,6 +97,14 @@ pub(crate) fn eventually(what: &str, limit: Duration, mut holds: impl FnMut() ->
     }
 }
 
+/// How much of something a test does: what the variable says, or what a build server has time for.
+pub(crate) fn number(variable: &str, default: usize) -> usize {
+    std::env::var(variable)
+        .ok()
+        .and_then(|number| number.parse().ok())
+        .unwrap_or(default)
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "asks a foreign process again, which tells nobody when it is done"

@@ -7,11 +7,11 @@ use super::desktop::Desktop;
 use super::node::{Chat, Node};
 use crate::net_server::on_a_core;
 
-pub(super) const ALICE: &str = "alice-test-token-1";
+pub(crate) const ALICE: &str = "alice-test-token-1";
 pub(super) const BOB: &str = "bob-test-token-123";
 const SUE: &str = "sue-test-token-123";
 
-pub(super) async fn ready(node: &Node, core: usize, token: &str) -> Desktop {
+pub(crate) async fn ready(node: &Node, core: usize, token: &str) -> Desktop {
     let mut agent = Desktop::open(node, core, token).await;
     agent.resumed().await;
     agent.does("ready", json!({"media": "chat"})).await;

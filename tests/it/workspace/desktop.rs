@@ -70,6 +70,12 @@ impl Desktop {
         Self::with(node, core, &credential, memory).await
     }
 
+    /// The same at a node that runs as a process.
+    pub(crate) async fn back(addr: SocketAddr, memory: Memory) -> Self {
+        let credential = format!("resume.{}", memory.resume_token);
+        Self::on(addr, &credential, memory).await
+    }
+
     /// Signs in at a node that runs as a process.
     pub(crate) async fn at(addr: SocketAddr, ticket: &str) -> Self {
         let mut desktop = Self::on(addr, &format!("ticket.{ticket}"), Memory::default()).await;
@@ -208,6 +214,18 @@ impl Desktop {
         }
     }
 
+    /// The same for a connection whose memory has moved on: what it still says is not noted.
+    pub(crate) async fn farewell(mut self) -> u16 {
+        loop {
+            let next = tokio::time::timeout(PATIENCE, self.socket.next()).await;
+            match next.expect("a close") {
+                Some(Ok(Message::Close(close))) => return close.map_or(1005, |close| close.code.into()),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return 1006,
+            }
+        }
+    }
+
     /// Sends a command and returns its reply.
     pub(crate) async fn command(&mut self, cmd: &str, fields: Value) -> Value {
         self.command_as(Uuid::new_v4(), cmd, fields).await
@@ -228,6 +246,17 @@ impl Desktop {
         let reply = self.command(cmd, fields).await;
         assert_eq!(reply["status"]["code"], 0, "{cmd}: {reply}");
         reply["data"].clone()
+    }
+
+    /// Reads some of what comes, at most up to the answer to this command: behind it nothing need come.
+    pub(crate) async fn reads_some(&mut self, most: usize, command: Uuid, stops: impl FnMut() -> bool) {
+        let (command, mut stops) = (command.to_string(), stops);
+        for _ in 0..most {
+            match self.frame().await {
+                Ok(frame) if frame["cmdId"] != command.as_str() && !stops() => {}
+                Ok(_) | Err(_) => return,
+            }
+        }
     }
 
     /// Waits for the state of a session to be this to the agent.

@@ -1,8 +1,9 @@
 //! Connection 3: agent desktops against a whole node, over real sockets.
 
-mod commands;
+pub(crate) mod commands;
 pub(crate) mod desktop;
 mod https;
-mod node;
+pub(crate) mod node;
 mod opening;
 mod resume;
+mod resume_nodes;

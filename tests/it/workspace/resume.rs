@@ -9,25 +9,14 @@ use super::commands::{ALICE, talking};
 use super::desktop::{Desktop, Memory, texts};
 use super::node::Node;
 use crate::net_server::on_a_core;
-
-/// A small generator, so that a failure can be played again.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % sides
-    }
-}
+use crate::support::dice::Dice;
 
 #[test]
 fn hundreds_of_cuts_lose_nothing_and_repeat_nothing() {
     on_a_core(async {
         let node = Node::start().await;
         let (mut alice, chat) = talking(&node, 0).await;
-        let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+        let mut dice = Dice::new(1);
         let (mut said, mut commands): (Vec<String>, Vec<Uuid>) = (Vec::new(), Vec::new());
         let mut cuts = 0;
         while cuts < 300 {
@@ -40,18 +29,11 @@ fn hundreds_of_cuts_lose_nothing_and_repeat_nothing() {
             let id = Uuid::new_v4();
             commands.push(id);
             alice.begin(message(chat.id, id)).await;
-            for _ in 0..dice.roll(6) {
-                if alice.frame().await.is_err() {
-                    break;
-                }
-                if dice.roll(3) == 0 {
-                    break;
-                }
-            }
+            let most = dice.roll(6);
+            alice.reads_some(most, id, || dice.roll(3) == 0).await;
             let memory = alice.memory.clone();
             drop(alice);
-            let core = usize::try_from(dice.roll(2)).unwrap();
-            alice = Desktop::resume(&node, core, memory).await;
+            alice = Desktop::resume(&node, dice.roll(2), memory).await;
             cuts += 1;
         }
         alice
