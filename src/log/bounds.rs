@@ -38,6 +38,9 @@ pub const MAX_DEAD: usize = 100_000;
 pub const DEAD_HORIZON_MS: u64 = 30 * 24 * 3_600_000;
 /// How long a log is kept at least from when an effect of it is buried or replayed, in milliseconds: 72 h.
 pub const DEAD_KEEP_MS: u64 = 72 * 3_600_000;
+/// How long a log is kept at least after the next attempt at an effect of it that failed, in milliseconds: 12 h. A store that has less
+/// than this left gives twice as much, so that it does not write with every attempt.
+pub const RETRY_KEEP_MS: u64 = 12 * 3_600_000;
 /// Length of a reference's key, in bytes.
 pub const MAX_REFERENCE_BYTES: usize = 300;
 /// How long a reference is kept at most, in milliseconds: seven days.

@@ -161,7 +161,8 @@ pub trait Log: Outbound {
     /// never leased. What stands behind another waits for it.
     fn claim_effect(&self, id: EffectId, lane: String, lease_ms: u64) -> LogFuture<'_, bool>;
 
-    /// The effect failed: its lane waits this long.
+    /// The effect failed: its lane waits this long. Its log, where there still is one, is kept for at least
+    /// [`super::bounds::RETRY_KEEP_MS`] after that: an effect is rendered from records.
     fn retry_effect(&self, id: EffectId, lane: String, after_ms: u64) -> LogFuture<'_, ()>;
 
     /// Timers of a partition whose time has come. They stay until an append moves or clears them.

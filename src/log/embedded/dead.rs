@@ -130,7 +130,7 @@ impl Group<'_> {
             dropped += 1;
         }
         self.after.push(After::Dropped(dropped));
-        self.keep_log(id.log)
+        self.keep_log(id.log, DEAD_KEEP_MS, DEAD_KEEP_MS)
     }
 
     /// Whether it was there.
@@ -145,7 +145,7 @@ impl Group<'_> {
             payload: dead.payload,
         };
         self.effect(id.log, id.n, &effect)?;
-        self.keep_log(id.log)?;
+        self.keep_log(id.log, DEAD_KEEP_MS, DEAD_KEEP_MS)?;
         Ok(true)
     }
 
@@ -170,12 +170,13 @@ impl Group<'_> {
     }
 
     /// An effect is rendered from its log's records.
-    fn keep_log(&mut self, log: LogId) -> Result<(), Fault> {
+    /// Keeps a log that would be gone in less than `least_ms` for `keep_ms`.
+    pub(super) fn keep_log(&mut self, log: LogId, least_ms: u64, keep_ms: u64) -> Result<(), Fault> {
         let Some(mut head) = self.head(log)?.cloned() else {
             return Ok(());
         };
-        if head.expires < self.now.plus(DEAD_KEEP_MS) {
-            self.expire(log, &mut head, DEAD_KEEP_MS)?;
+        if head.expires < self.now.plus(least_ms) {
+            self.expire(log, &mut head, keep_ms)?;
             self.heads.set(log, head);
         }
         Ok(())

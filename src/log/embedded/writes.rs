@@ -2,6 +2,7 @@
 
 use redb::ReadableTable as _;
 
+use crate::log::bounds::RETRY_KEEP_MS;
 use crate::log::effects::{EffectId, Leased};
 use crate::model::{LogId, MatchOp, Millis, ReadyDesk, TenantId, WaitingSession};
 
@@ -85,7 +86,10 @@ impl Group<'_> {
     pub(super) fn retry(&mut self, id: EffectId, lane: &str, after_ms: u64) -> Result<(), Fault> {
         let partition = self.partition(id.log);
         let at = self.now.plus(after_ms);
-        self.dirty |= lanes::retry(&mut self.tables, partition, id, lane, at)?;
+        if lanes::retry(&mut self.tables, partition, id, lane, at)? {
+            self.dirty = true;
+            self.keep_log(id.log, after_ms + RETRY_KEEP_MS, after_ms + 2 * RETRY_KEEP_MS)?;
+        }
         Ok(())
     }
 

@@ -105,12 +105,15 @@ impl Lanes {
         true
     }
 
-    pub(super) fn retry(&mut self, id: EffectId, lane: String, at: Millis) {
+    /// Whether there was anything to do.
+    pub(super) fn retry(&mut self, id: EffectId, lane: String, at: Millis) -> bool {
         let lane = (id.log, lane);
         let first = self.pending.get(&lane).and_then(VecDeque::front);
-        if first.is_some_and(|effect| effect.is(id)) {
+        let is_first = first.is_some_and(|effect| effect.is(id));
+        if is_first {
             self.due.set(lane, at);
         }
+        is_first
     }
 }
 

@@ -63,12 +63,12 @@ impl Logs {
         stored
     }
 
-    /// Keeps a log that is there at least until then.
-    pub(super) fn keep(&mut self, id: LogId, until: Millis, now: Millis) {
+    /// Keeps a log that would be gone before `least` until then.
+    pub(super) fn keep(&mut self, id: LogId, least: Millis, until: Millis, now: Millis) {
         let Some(entry) = self.by_id.get_mut(&id).filter(|entry| entry.expires > now) else {
             return;
         };
-        if entry.expires < until {
+        if entry.expires < least {
             self.expiry.remove(&(entry.expires, id));
             entry.expires = until;
             self.expiry.insert((until, id));

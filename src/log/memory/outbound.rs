@@ -34,7 +34,9 @@ impl Outbound for MemoryCore {
                     attempts: taken.attempts,
                 };
                 let gone = state.of(id.log).dead.add(tenant, dead, most);
-                state.logs.keep(id.log, now.plus(DEAD_KEEP_MS), now);
+                state
+                    .logs
+                    .keep(id.log, now.plus(DEAD_KEEP_MS), now.plus(DEAD_KEEP_MS), now);
                 gone
             });
             dropped(gone);
@@ -75,7 +77,9 @@ impl Outbound for MemoryCore {
                 payload: dead.payload,
             };
             state.of(id.log).lanes.push(id.log, id.n, &[effect], now);
-            state.logs.keep(id.log, now.plus(DEAD_KEEP_MS), now);
+            state
+                .logs
+                .keep(id.log, now.plus(DEAD_KEEP_MS), now.plus(DEAD_KEEP_MS), now);
             true
         })
     }

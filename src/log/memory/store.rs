@@ -10,7 +10,7 @@ use futures_util::FutureExt as _;
 use uuid::Uuid;
 
 use crate::log::append::{Answer, Append, PeerKey};
-use crate::log::bounds::check_batch;
+use crate::log::bounds::{RETRY_KEEP_MS, check_batch};
 use crate::log::effects::{EffectId, Leased};
 use crate::log::error::LogError;
 use crate::log::local::{Fanout, Subscriptions, canary, check_partitions};
@@ -219,7 +219,13 @@ impl Log for MemoryCore {
     }
 
     fn retry_effect(&self, id: EffectId, lane: String, after_ms: u64) -> LogFuture<'_, ()> {
-        self.call(move |state, now| state.of(id.log).lanes.retry(id, lane, now.plus(after_ms)))
+        self.call(move |state, now| {
+            let at = now.plus(after_ms);
+            if state.of(id.log).lanes.retry(id, lane, at) {
+                let (least, keep) = (at.plus(RETRY_KEEP_MS), at.plus(2 * RETRY_KEEP_MS));
+                state.logs.keep(id.log, least, keep, now);
+            }
+        })
     }
 
     fn due_timers(&self, partition: u16, limit: usize) -> LogFuture<'_, Vec<DueTimer>> {

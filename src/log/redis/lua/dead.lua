@@ -4,7 +4,7 @@
 -- has the ids in their order, '{pN}:dead_at:<tenant>' by when they were buried. All three expire when the youngest is too old.
 
 local DEAD_HORIZON = 30 * 86400000
--- An effect is rendered from its log's records: while it is tried, they stay.
+-- A dead letter may be sent again: the records it is rendered from stay for a while.
 local DEAD_KEEP = 72 * 3600000
 -- How many that are too old one burial drops.
 local DEAD_SWEEP = 64
@@ -65,33 +65,6 @@ local function drop_oldest(dead, most, now)
   return #gone
 end
 
--- Reads what keeping a log longer writes; returns what does it.
-local function keeper(p, log, now)
-  local at, expires = head(p, log), now + DEAD_KEEP
-  if not at or at.expires >= expires then
-    return function() end
-  end
-  local peers = {}
-  if at.peers ~= '' then
-    for _, peer in ipairs(cmsgpack.unpack(at.peers)) do
-      if redis.call('GET', p .. 'peer:' .. peer) == log then
-        peers[#peers + 1] = p .. 'peer:' .. peer
-      end
-    end
-  end
-  return function()
-    at.expires = expires
-    write_head(p, log, at)
-    redis.call('PEXPIREAT', p .. 's:' .. log, expires)
-    if at.erased then
-      redis.call('PEXPIREAT', p .. 'x:' .. log, expires)
-    end
-    for _, peer in ipairs(peers) do
-      redis.call('PEXPIREAT', peer, expires)
-    end
-  end
-end
-
 -- args: lane, number and place as an entry begins, tenant, reason, how many a tenant may have here. How many were dropped for it.
 define('bury', {}, function(p, args)
   local lane, which, reason, most, now = args[3], args[4], args[6], tonumber(args[7]), now_ms()
@@ -108,7 +81,7 @@ define('bury', {}, function(p, args)
   local name = string.sub(lane, 37)
   local value = struct.pack(DEAD, now, leases, #name, #reason) .. name .. reason .. string.sub(entry, 23)
   redis.call('ZCARD', p .. 'fx')
-  local keep = keeper(p, log, now)
+  local keep = keeper(p, log, now + DEAD_KEEP, now + DEAD_KEEP)
 
   -- From here on it writes.
   leave_lane(p, lane, at, entry, now)
@@ -163,7 +136,7 @@ define('replay', {}, function(p, args)
   local key = lane_key(p, log .. found.lane)
   local waiting = redis.call('LLEN', key)
   redis.call('ZCARD', p .. 'fx')
-  local keep = keeper(p, log, now)
+  local keep = keeper(p, log, now + DEAD_KEEP, now + DEAD_KEEP)
 
   -- From here on it writes.
   remove_dead(dead, id)

@@ -32,6 +32,36 @@ local function leave_lane(p, lane, at, entry, now)
   end
 end
 
+-- An effect is rendered from its log's records: while it is tried, they stay.
+local RETRY_KEEP = 12 * 3600000
+
+-- Reads what keeping a log writes if it expires before `least`; returns what lets it expire at `expires`.
+local function keeper(p, log, least, expires)
+  local at = head(p, log)
+  if not at or at.expires >= least then
+    return function() end
+  end
+  local peers = {}
+  if at.peers ~= '' then
+    for _, peer in ipairs(cmsgpack.unpack(at.peers)) do
+      if redis.call('GET', p .. 'peer:' .. peer) == log then
+        peers[#peers + 1] = p .. 'peer:' .. peer
+      end
+    end
+  end
+  return function()
+    at.expires = expires
+    write_head(p, log, at)
+    redis.call('PEXPIREAT', p .. 's:' .. log, expires)
+    if at.erased then
+      redis.call('PEXPIREAT', p .. 'x:' .. log, expires)
+    end
+    for _, peer in ipairs(peers) do
+      redis.call('PEXPIREAT', peer, expires)
+    end
+  end
+end
+
 -- args: how many, lease in milliseconds. Two values a lane: the lane, its first entry.
 define('lease', {}, function(p, args)
   local now, out = now_ms(), {}
@@ -82,7 +112,11 @@ define('retry', {}, function(p, args)
   if not first or string.sub(first, 1, 10) ~= args[4] then
     return 0
   end
-  redis.call('ZADD', p .. 'fx', now_ms() + tonumber(args[5]), args[3])
+  local at = now_ms() + tonumber(args[5])
+  redis.call('ZCARD', p .. 'fx')
+  local keep = keeper(p, string.sub(args[3], 1, 36), at + RETRY_KEEP, at + 2 * RETRY_KEEP)
+  redis.call('ZADD', p .. 'fx', at, args[3])
+  keep()
   return 1
 end)
 

@@ -57,6 +57,19 @@ pub(crate) async fn a_lane_is_leased_in_order(h: &impl Harness) {
     assert_eq!(lease(&*log, id, LEASE).await, []);
 }
 
+pub(crate) async fn the_log_of_an_effect_that_is_tried_again_outlives_its_term(h: &impl Harness) {
+    let (log, id) = (h.core(), session(h));
+    let mut short = causing(opening(id), vec![effect(0, "l", "a")]);
+    short.expire_ms = SHORT;
+    written(&*log, short).await;
+    let leased = lease(&*log, id, LEASE).await.remove(0);
+    log.retry_effect(leased.id, leased.lane.clone(), HOUR)
+        .await
+        .unwrap();
+    h.pass(SHORT).await;
+    assert_eq!(texts(&*log, id).await, ["opening"]);
+}
+
 pub(crate) async fn lanes_do_not_wait_for_each_other(h: &impl Harness) {
     let (log, id) = (h.core(), session(h));
     let other = beside(h, id);

@@ -96,6 +96,7 @@ macro_rules! conformance {
             peers::opening_into_a_log_that_exists_is_refused,
             peers::an_index_entry_names_the_peers_session,
             effects::a_lane_is_leased_in_order,
+            effects::the_log_of_an_effect_that_is_tried_again_outlives_its_term,
             effects::lanes_do_not_wait_for_each_other,
             effects::a_lease_that_ends_is_given_again,
             effects::a_retry_delays_its_lane_only,
