@@ -45,6 +45,9 @@ pub enum DeskEvent {
         /// How long the agent keeps their sessions once lost, milliseconds.
         #[serde(default = "usual_grace_ms")]
         grace_ms: u64,
+        /// Whether offers are taken without asking, until the agent says otherwise.
+        #[serde(default)]
+        auto_accept: bool,
     },
     /// The state of one medium changed.
     Channel {

@@ -23,6 +23,7 @@ pub fn desk_profile(snapshot: &Snapshot, tenant: TenantId, login: &AgentId) -> O
         queues: queues_of(snapshot, tenant, agent),
         supervisor: agent.is(AgentRole::Supervisor),
         grace_ms: settled(grace, snapshot.usual().agent_grace),
+        auto_accept: agent.auto_accept,
     })
 }
 

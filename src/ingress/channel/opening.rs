@@ -70,7 +70,11 @@ pub(super) fn opening(
     let endpoint = endpoint(snapshot, channel)?;
     let (tenant, media) = (channel.tenant, channel.value.media);
     let place = routing::place(snapshot, tenant, &endpoint.queue)?;
-    let hours = endpoint.opening_hours.as_deref();
+    // The endpoint's own hours, else those of the queue it leads to.
+    let hours = endpoint.opening_hours.as_deref().or_else(|| {
+        let queue = snapshot.queue(tenant, &endpoint.queue)?;
+        queue.value.opening_hours.as_deref()
+    });
     let open = snapshot.is_open(tenant, hours, now);
     let language = endpoint.language.clone();
     let said =

@@ -33,6 +33,7 @@ impl Desk {
                 queues,
                 supervisor,
                 grace_ms,
+                auto_accept,
             } => {
                 self.profile = DeskProfile {
                     name: name.clone(),
@@ -41,6 +42,7 @@ impl Desk {
                     queues: queues.clone(),
                     supervisor: *supervisor,
                     grace_ms: *grace_ms,
+                    auto_accept: *auto_accept,
                 };
                 self.channels
                     .retain(|(media, _)| capacity.iter().any(|(of, _)| of == media));

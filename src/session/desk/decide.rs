@@ -88,7 +88,10 @@ fn provision(draft: &mut Draft<'_>, profile: &DeskProfile) {
         queues,
         supervisor,
         grace_ms,
+        auto_accept,
     } = profile.clone();
+    // What the agent chose themselves stands until it is provisioned otherwise.
+    let chosen = draft.state.profile.auto_accept != auto_accept;
     draft.note(DeskEvent::Profile {
         name,
         capacity,
@@ -96,7 +99,11 @@ fn provision(draft: &mut Draft<'_>, profile: &DeskProfile) {
         queues,
         supervisor,
         grace_ms,
+        auto_accept,
     });
+    if chosen {
+        draft.note(DeskEvent::AutoAccept { on: auto_accept });
+    }
 }
 
 fn perform(draft: &mut Draft<'_>, act: &DeskAct) -> Ruled {

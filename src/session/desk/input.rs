@@ -70,6 +70,9 @@ pub struct DeskProfile {
     /// How long they keep their sessions once they are lost, milliseconds.
     #[serde(default = "crate::model::usual_grace_ms")]
     pub grace_ms: u64,
+    /// Whether offers are taken without asking, until the agent says otherwise.
+    #[serde(default)]
+    pub auto_accept: bool,
 }
 
 /// The deadlines of a desk.

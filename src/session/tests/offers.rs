@@ -145,6 +145,26 @@ fn auto_accept_takes_the_session_unasked() {
 }
 
 #[test]
+fn auto_accept_is_what_was_provisioned_until_the_agent_says_otherwise() {
+    let mut world = World::new();
+    world.connect_as("bob", 1, true);
+    assert!(world.desk("bob").auto_accept());
+    let command = world.uuid();
+    let act = DeskInput::Act {
+        command,
+        act: DeskAct::AutoAccept(false),
+    };
+    world.ask_desk(desk_of("bob"), &act).unwrap();
+    // Connecting again does not undo what they chose.
+    world.connect_as("bob", 1, true);
+    assert!(!world.desk("bob").auto_accept());
+    // Provisioned otherwise and back, it is as provisioned.
+    world.connect_as("bob", 1, false);
+    world.connect_as("bob", 1, true);
+    assert!(world.desk("bob").auto_accept());
+}
+
+#[test]
 fn a_late_reservation_for_an_offer_that_is_over_is_freed_again() {
     let mut world = World::new();
     let session = world.open(1);

@@ -142,6 +142,7 @@ fn desk_event() -> impl Strategy<Value = DeskEvent> {
             queues: Vec::new(),
             supervisor: false,
             grace_ms: 60_000,
+            auto_accept: places % 2 == 0,
         }),
         Just(DeskEvent::Channel {
             media: Media::Chat,

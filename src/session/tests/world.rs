@@ -362,8 +362,13 @@ impl World {
     }
 
     pub(super) fn connect(&mut self, name: &str, places: u16) -> LogId {
+        self.connect_as(name, places, false)
+    }
+
+    pub(super) fn connect_as(&mut self, name: &str, places: u16, auto_accept: bool) -> LogId {
         let desk = desk_of(name);
         let profile = DeskProfile {
+            auto_accept,
             name: name.to_owned(),
             capacity: vec![(Media::Chat, places)],
             queues: vec!["q".to_owned()],
