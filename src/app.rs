@@ -8,6 +8,7 @@ mod gws;
 mod history;
 mod limits;
 mod outward;
+mod retention;
 mod serving;
 mod stores;
 mod tickets;
@@ -36,11 +37,11 @@ use crate::runtime::clock::Clock;
 use crate::runtime::cores::{CoreId, CoreResult, Cores};
 use crate::runtime::{Drain, DrainPlan, Readiness};
 use crate::shard::Links;
-use crate::telemetry::{Logs, Metrics, TenantLabels};
+use crate::telemetry::{Logs, Metrics, Pseudonyms, TenantLabels};
 
 use self::doors::Doors;
 use self::serving::Parts;
-use self::stores::LogStore;
+use self::stores::{Keeping, LogStore};
 
 /// What `serve` takes besides settings.
 #[derive(Default)]
@@ -121,6 +122,7 @@ async fn serve_on(config: Arc<Config>, options: ServeOptions) -> Result<()> {
         spool,
         outbound: outward::options(&config)?,
         store: store.clone(),
+        keeping: Keeping::open(&config).context("files and our own history")?,
         node: NodeId(Uuid::new_v4()),
         links,
         snapshots: provisioning.snapshots().clone(),
@@ -131,6 +133,10 @@ async fn serve_on(config: Arc<Config>, options: ServeOptions) -> Result<()> {
             .map(|it| ux::widget::settings(&it.api_key, &it.endpoint)),
         echo: doors.echoes(&config, options.conformance_echo, options.conformance_echo_tls),
         drain: drain.token(),
+        pseudonyms: match config.telemetry.redaction_key.expose() {
+            Some(key) => Pseudonyms::under(key),
+            None => Pseudonyms::random()?,
+        },
         labels: TenantLabels::new(config.telemetry.tenant_labels),
         opened,
         clock,

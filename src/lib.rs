@@ -9,7 +9,7 @@
 //! | L0 | [`model`] | ids, records, effects: plain data, no I/O, no clock |
 //! | L1 | [`config`] | typed sections, every mistake reported at once |
 //! | L2 | [`telemetry`], [`runtime`] | logs, metrics; cores, drain, limits, clock |
-//! | L3 | [`protocol`], [`session`] | bytes to model and back; the pure machines |
+//! | L3 | [`protocol`], [`session`], [`postgres`] | bytes to model and back; the pure machines; sessions with the database |
 //! | L4 | [`net`], [`log`], [`provisioning`] | sockets; the session log and its stores; tenants and keys |
 //! | L5 | [`shard`] | the per-core table of replicas |
 //! | L6 | [`routing`] | which agent |
@@ -25,6 +25,7 @@ pub mod ingress;
 pub mod log;
 pub mod model;
 pub mod net;
+pub mod postgres;
 pub mod protocol;
 pub mod provisioning;
 pub mod routing;

@@ -1,6 +1,7 @@
 //! Path tables of the listeners, authentication, and the one mapping from error to status.
 
 pub mod auth;
+pub mod contacts;
 pub mod dead_letters;
 pub mod documents;
 pub mod front;

@@ -18,6 +18,7 @@ use crate::net::http::{Refusal, Request, Response, ResponseBody, Service};
 use crate::protocol::envelope::{Code, Dialect, Fault};
 use crate::provisioning::access::Principal;
 
+use super::contacts::Contacts;
 use super::dead_letters::DeadLetters;
 use super::documents::DOCUMENTS;
 use super::front::{self, Front, nothing};
@@ -42,6 +43,8 @@ pub struct Public {
     pub aggregators: Aggregators,
     /// What could not be delivered.
     pub dead_letters: DeadLetters,
+    /// All that is kept of a contact.
+    pub contacts: Contacts,
     /// The plug-in pages of Designer.
     pub plugins: Plugins,
     /// The provisioning API.
@@ -60,6 +63,10 @@ impl Public {
             route::Public::DeadLetters => {
                 let who = front.principal(request.headers());
                 front.judged(self.dead_letters.call(who, request).await, true, peer)
+            }
+            route::Public::Contacts => {
+                let who = front.principal(request.headers());
+                front.judged(self.contacts.call(who, request).await, true, peer)
             }
             route::Public::SecureMail => {
                 let response = self.securemail.call(request).await;

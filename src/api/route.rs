@@ -2,6 +2,7 @@
 
 use crate::ingress::messaging::Messaging;
 
+use super::contacts::Contacts;
 use super::dead_letters::DeadLetters;
 
 /// Who answers under a path of the public listener.
@@ -21,6 +22,8 @@ pub enum Public {
     Provisioning,
     /// What could not be delivered.
     DeadLetters,
+    /// All that is kept of a contact.
+    Contacts,
     /// The plug-in pages of Designer.
     Plugins,
     /// A page or a document in the binary.
@@ -56,6 +59,8 @@ impl Public {
             Self::Messaging
         } else if DeadLetters::serves(path) {
             Self::DeadLetters
+        } else if Contacts::serves(path) {
+            Self::Contacts
         } else if under("/nexus/v3") {
             Self::Provisioning
         } else {
@@ -77,6 +82,9 @@ pub fn name(path: &str) -> &'static str {
         Public::SecureMail => mail_name(path),
         Public::Aggregators => "/nexus/v3/aggregators/{provider}/{id}",
         Public::DeadLetters => "/nexus/v3/dead-letters",
+        Public::Contacts if path.starts_with("/nexus/v3/contacts") => "/nexus/v3/contacts/{call}",
+        Public::Contacts if path == "/nexus/v3/history/search" => "/nexus/v3/history/search",
+        Public::Contacts => "/nexus/v3/history/{id}",
         Public::Provisioning => "/nexus/v3/{kind}",
         Public::Plugins if path.starts_with("/admin/ux/api") => "/admin/ux/api",
         Public::Plugins if path == "/admin/ux/loadplugin" => "/admin/ux/loadplugin",
@@ -128,6 +136,8 @@ mod tests {
             Public::Aggregators
         );
         assert_eq!(Public::of("/nexus/v3/securemail"), Public::SecureMail);
+        assert_eq!(Public::of("/nexus/v3/history/search"), Public::Contacts);
+        assert_eq!(Public::of("/nexus/v3/contacts/erase"), Public::Contacts);
         assert_eq!(Public::of("/nexus/v3/apikeys/7"), Public::Provisioning);
         assert_eq!(Public::of("/ux/widget/"), Public::Page);
         assert_eq!(Public::of("/admin/ux/sr"), Public::Plugins);

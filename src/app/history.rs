@@ -6,8 +6,9 @@ use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 
 use crate::egress::dispatcher::Calls;
-use crate::egress::history::History;
+use crate::egress::history::{History, OwnHistory};
 use crate::ingress::workspace::LooksBack;
+use crate::log::archive::SharedArchive;
 use crate::log::media::SharedMedia;
 use crate::model::{LogId, TenantId};
 use crate::protocol::envelope::Fault;
@@ -16,10 +17,20 @@ use crate::shard::Shards;
 
 use super::serving::Parts;
 
+/// Our own history of a core.
+pub(super) fn own(parts: &Parts, archive: &SharedArchive) -> Rc<OwnHistory> {
+    Rc::new(OwnHistory::new(Rc::clone(archive), parts.snapshots.clone()))
+}
+
 /// Connection 8 of a core.
-pub(super) fn history(parts: &Parts, calls: &Calls, media: &SharedMedia) -> Rc<History> {
+pub(super) fn history(
+    parts: &Parts,
+    calls: &Calls,
+    media: &SharedMedia,
+    own: &Rc<OwnHistory>,
+) -> Rc<History> {
     let history = History::new(calls.clone(), parts.snapshots.clone(), Rc::clone(media));
-    Rc::new(history)
+    Rc::new(history.beside(Rc::clone(own)))
 }
 
 /// The same as agents ask it.

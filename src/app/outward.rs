@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::egress::campaign::Campaign;
 use crate::egress::channels::{ChannelSettings, Channels};
 use crate::egress::dispatcher::{Calls, Connection};
-use crate::egress::history::History;
+use crate::egress::history::{History, OwnHistory};
 use crate::egress::webhooks::{WebhookSettings, Webhooks};
 use crate::egress::{Bots, Dispatcher};
 use crate::log::media::SharedMedia;
@@ -81,7 +81,7 @@ pub(super) fn dispatcher(
     media: &SharedMedia,
     campaigns: &Rc<Campaigns>,
     webhooks: Rc<Webhooks>,
-    history: &Rc<History>,
+    (history, own): (&Rc<History>, &Rc<OwnHistory>),
 ) -> Dispatcher {
     let config = &parts.config;
     let channels = ChannelSettings {
@@ -99,6 +99,7 @@ pub(super) fn dispatcher(
         ))),
         webhooks: Some(webhooks),
         history: Some(Rc::clone(history) as Rc<dyn Connection>),
+        archive: Some(Rc::clone(own) as Rc<dyn Connection>),
         campaigns: Some(Rc::new(Campaign::new(
             Rc::clone(campaigns),
             // Bulkheads of their own: what is slow for a campaign holds no session's place.

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
+use crate::api::contacts::{Contacts, ContactsParts};
 use crate::api::dead_letters::DeadLetters;
 use crate::api::front::Front;
 use crate::api::internal::Internal;
@@ -26,7 +27,7 @@ use crate::ingress::securemail::{SecureMail, SecureMailSettings};
 use crate::ingress::tenant::{TenantOptions, TenantService};
 use crate::ingress::widgets::{WidgetOptions, Widgets};
 use crate::ingress::workspace::{Workspace, WorkspaceParts};
-use crate::log::media::{Clamd, ClamdAddress, DirectoryMedia, Scanned, SharedMedia};
+use crate::log::media::{Clamd, ClamdAddress, Scanned, SharedMedia};
 use crate::log::{Durability, NodeId, SharedLog, StoreInfo};
 use crate::net::client::ClientOptions;
 use crate::net::echo::Echo;
@@ -41,11 +42,12 @@ use crate::runtime::cores::{CoreId, CoreResult};
 use crate::runtime::drain::{DrainToken, Phase};
 use crate::runtime::{KeyedLimit, Latch};
 use crate::shard::{Campaigns, Links, Liveness, Mailroom, Neighbours, ShardOptions, Shards};
-use crate::telemetry::{CoreTally, Lag, TenantLabels, watch_lag};
+use crate::telemetry::{CoreTally, Lag, Pseudonyms, TenantLabels, watch_lag};
 
 use super::doors::{Behind, Door};
 use super::gws::GwsSide;
-use super::stores::LogStore;
+use super::retention::Retention;
+use super::stores::{Keeping, LogStore};
 use super::{history, limits, outward, tokens};
 
 /// How often the log is tried with a canary.
@@ -63,6 +65,8 @@ const MEDIA_WRITERS: usize = 64;
 pub(super) struct Parts {
     pub(super) config: Arc<Config>,
     pub(super) store: LogStore,
+    /// Files and our own history.
+    pub(super) keeping: Keeping,
     /// Callbacks on this node's disk.
     pub(super) spool: Option<Arc<Spool>>,
     pub(super) outbound: ClientOptions,
@@ -76,6 +80,8 @@ pub(super) struct Parts {
     /// Where conformance suites find an echo; one core serves it.
     pub(super) echo: Vec<Door>,
     pub(super) drain: DrainToken,
+    /// What contacts are called in the log.
+    pub(super) pseudonyms: Pseudonyms,
     /// Of all cores, so that a tenant has one label.
     pub(super) labels: TenantLabels,
     pub(super) opened: mpsc::Sender<StoreInfo>,
@@ -101,7 +107,8 @@ pub(super) async fn run(
         },
         ..ShardOptions::default()
     };
-    let media = media(&parts)?;
+    let (media, archive) = parts.keeping.core(&parts.config, MEDIA_WRITERS)?;
+    let media = scanned(&parts, media);
     let campaigns = Campaigns::new(Rc::clone(&log), parts.clock.clone());
     let client = outward::client(&parts);
     if core.index() == 0 {
@@ -111,7 +118,8 @@ pub(super) async fn run(
     }
     let gws = GwsSide::new(&parts, &log, client.clone());
     let calls = outward::calls(&parts, client);
-    let history = history::history(&parts, &calls, &media);
+    let own = history::own(&parts, &archive);
+    let history = history::history(&parts, &calls, &media, &own);
     let webhooks = outward::webhooks(&parts, &calls);
     let neighbours = Neighbours {
         router: gws.router(),
@@ -121,7 +129,7 @@ pub(super) async fn run(
             &media,
             &campaigns,
             Rc::clone(&webhooks),
-            &history,
+            (&history, &own),
         )),
     };
     let shards = Shards::start(
@@ -138,6 +146,14 @@ pub(super) async fn run(
         let every = parts.config.routing.sweep;
         let decides = gws.decides();
         tokio::task::spawn_local(sweep(shards.clone(), parts.snapshots.clone(), every, decides));
+        let retention = Retention {
+            archive: Rc::clone(&archive),
+            media: Rc::clone(&media),
+            log: Rc::clone(&log),
+            directory: Arc::clone(&parts.directory),
+            clock: parts.clock.clone(),
+        };
+        tokio::task::spawn_local(Rc::new(retention).run());
     }
     gws.start(&parts, core, &shards);
     tokio::task::spawn_local(tell_positions(
@@ -155,7 +171,24 @@ pub(super) async fn run(
         let feeder = Feeder::new(Arc::clone(spool), Rc::clone(&intake), parts.snapshots.clone());
         tokio::task::spawn_local(feeder.run());
     }
-    let (public, internal) = services(&parts, &shards, campaigns, media, intake, history, tally);
+    let contacts = Contacts::new(ContactsParts {
+        shards: shards.clone(),
+        archive,
+        own,
+        media: Rc::clone(&media),
+        directory: Arc::clone(&parts.directory),
+        pseudonyms: parts.pseudonyms.clone(),
+        body: parts.config.limits.json.body.len(),
+    });
+    let made = Made {
+        campaigns,
+        media,
+        intake,
+        history,
+        contacts,
+        tally,
+    };
+    let (public, internal) = services(&parts, &shards, made);
     let scratch = Scratch::new();
     let mut drain = parts.drain.clone();
     let open = |door: &Door, service: Rc<dyn Service>, seat: Option<Seat>| -> anyhow::Result<()> {
@@ -205,37 +238,39 @@ pub(super) async fn run(
     Ok(())
 }
 
-/// Where this core keeps files.
-fn media(parts: &Parts) -> anyhow::Result<SharedMedia> {
-    let config = &parts.config;
-    let directory = config
-        .media
-        .directory
-        .clone()
-        .unwrap_or_else(|| config.store.data_dir.join("media"));
-    let media: SharedMedia =
-        DirectoryMedia::open(&directory, MEDIA_WRITERS).context("the media directory")?;
-    let scan = &config.media_scan;
+/// The files, behind the scanner where the configuration names one.
+fn scanned(parts: &Parts, media: SharedMedia) -> SharedMedia {
+    let scan = &parts.config.media_scan;
     let Some(clamd) = &scan.clamd else {
-        return Ok(media);
+        return media;
     };
     let address = match clamd {
         ScannerAddress::Tcp(address) => ClamdAddress::Tcp(address.clone()),
         ScannerAddress::Unix(path) => ClamdAddress::Unix(path.clone()),
     };
-    Ok(Scanned::new(media, Box::new(Clamd::new(address, scan.timeout))))
+    Scanned::new(media, Box::new(Clamd::new(address, scan.timeout)))
 }
 
-/// Everything the listeners of one core serve.
-fn services(
-    parts: &Parts,
-    shards: &Shards,
+/// What a core has made before it serves.
+struct Made {
     campaigns: Rc<Campaigns>,
     media: SharedMedia,
     intake: Rc<Intake>,
     history: Rc<History>,
+    contacts: Contacts,
     tally: CoreTally,
-) -> (Rc<Public>, Rc<Internal>) {
+}
+
+/// Everything the listeners of one core serve.
+fn services(parts: &Parts, shards: &Shards, made: Made) -> (Rc<Public>, Rc<Internal>) {
+    let Made {
+        campaigns,
+        media,
+        intake,
+        history,
+        contacts,
+        tally,
+    } = made;
     let config = &parts.config;
     let durability = match shards.log().info().durability {
         Durability::None => "none",
@@ -354,6 +389,7 @@ fn services(
         securemail,
         aggregators,
         dead_letters: DeadLetters::new(shards.clone()),
+        contacts,
         provisioning,
         widget_settings: parts.widget_settings.clone(),
     };

@@ -5,11 +5,14 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 
 use crate::config::{Config, Store, StoreMode};
+use crate::log::archive::{EmbeddedArchive, PostgresArchive, SharedArchive};
 use crate::log::embedded::{EmbeddedOptions, EmbeddedStore};
+use crate::log::media::{DirectoryMedia, PostgresMedia, SharedMedia};
 use crate::log::memory::MemoryStore;
 use crate::log::redis::{RedisOptions, RedisStore, verifying};
 use crate::log::{Durability, SharedLog};
 use crate::model::Millis;
+use crate::postgres::{Database, PostgresSettings};
 use crate::provisioning::{Provisioning, Settings, Usual};
 use crate::runtime::clock::Clock;
 
@@ -65,6 +68,53 @@ impl LogStore {
             Self::Redis(options) => RedisStore::connect((**options).clone(), core).await?,
         })
     }
+}
+
+/// Where what outlives the log is kept: in the database that nodes share, or on this node.
+#[derive(Clone)]
+pub(super) enum Keeping {
+    Node(EmbeddedArchive),
+    Cluster(Box<PostgresSettings>),
+}
+
+impl Keeping {
+    /// Opens the file where the configuration names no database; for one only reads the settings.
+    pub(super) fn open(config: &Config) -> Result<Self> {
+        if let Some(settings) = PostgresSettings::from_config(&config.postgres, config.provisioning.poll) {
+            return Ok(Self::Cluster(Box::new(settings)));
+        }
+        let directory = &config.store.data_dir;
+        std::fs::create_dir_all(directory).with_context(|| at("make", directory))?;
+        let file = directory.join("history.redb");
+        // Who keeps no messages keeps no history of them.
+        let file = (config.store.mode != StoreMode::Memory).then_some(file.as_path());
+        let archive = EmbeddedArchive::open(file).with_context(|| at("open history.redb in", directory))?;
+        Ok(Self::Node(archive))
+    }
+
+    /// Files and our own history as one core has them; made on its thread.
+    pub(super) fn core(&self, config: &Config, writers: usize) -> Result<(SharedMedia, SharedArchive)> {
+        let directory = &config.media.directory;
+        match self {
+            Self::Node(archive) => {
+                let below = || config.store.data_dir.join("media");
+                let files = files_in(&directory.clone().unwrap_or_else(below), writers)?;
+                Ok((files, archive.core()))
+            }
+            Self::Cluster(settings) => {
+                let database = Database::new(settings, config.postgres.per_core)?;
+                let files: SharedMedia = match directory {
+                    Some(directory) => files_in(directory, writers)?,
+                    None => PostgresMedia::new(database.clone(), writers),
+                };
+                Ok((files, PostgresArchive::new(database)))
+            }
+        }
+    }
+}
+
+fn files_in(directory: &Path, writers: usize) -> Result<SharedMedia> {
+    Ok(DirectoryMedia::open(directory, writers).context("the media directory")?)
 }
 
 /// How Redis is reached.

@@ -22,6 +22,8 @@ section! {
         pub ca_file: Option<PathBuf> = None,
         /// Connections of the node.
         pub pool: u32 = 8,
+        /// Connections of each core besides, for files and for our own history.
+        pub per_core: u32 = 2,
         /// How long to wait for a new connection, or for a free one.
         pub connect_timeout: Duration = Duration::from_secs(5),
         /// The longest a statement may run.

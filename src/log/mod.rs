@@ -9,6 +9,7 @@
 //! about an append whose outcome is unknown; an effect in two places (its lane, the dead letters, done) or in none.
 
 mod append;
+pub mod archive;
 pub mod bounds;
 mod effects;
 pub mod embedded;

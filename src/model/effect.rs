@@ -56,6 +56,7 @@ impl Effect {
                 (Target::Channel(id), _) => format!("c{id}"),
                 (Target::Webhook(id), _) => format!("w{id}"),
                 (Target::History, _) => "u".to_owned(),
+                (Target::Archive, _) => "a".to_owned(),
                 (Target::Bot(name), _) => format!("b{name}"),
                 // Messages of a batch do not wait for each other; one lane for all would send them one by one.
                 (Target::Campaign(id), Notice::Said { n }) => format!("k{id}.{}", n % CAMPAIGN_LANES),

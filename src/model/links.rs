@@ -18,6 +18,9 @@ pub struct Links {
     /// Whether contact history is kept elsewhere (UCS).
     #[serde(skip_serializing_if = "is_false")]
     pub history: bool,
+    /// Whether we keep it by its contact, and what was said in it unless somebody else does.
+    #[serde(skip_serializing_if = "is_false")]
+    pub archive: bool,
     /// The bot that answers first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bot: Option<String>,
@@ -38,6 +41,8 @@ pub enum Target {
     Webhook(String),
     /// Contact history (UCS).
     History,
+    /// Our own history.
+    Archive,
     /// A bot by its name.
     Bot(String),
     /// Somebody on a campaign's list, by a channel with this id.

@@ -4,6 +4,7 @@
 //! by [`crate::session`], how it looks on a wire by [`crate::protocol`]. Time and random bits are always arguments.
 
 mod channel;
+mod contact;
 mod crossing;
 mod delivery;
 mod desk_event;
@@ -21,6 +22,7 @@ mod terms;
 mod time;
 
 pub use channel::{Media, UnknownMedia};
+pub use contact::{ContactKey, ContactKind, UnknownContactKind};
 pub use crossing::Crossing;
 pub use delivery::DeliveryStatus;
 pub use desk_event::{ChannelState, DeskEvent, FreedReason, Reservation, usual_grace_ms};

@@ -169,7 +169,7 @@ pub enum SessionEvent {
         /// Who.
         participant: ParticipantId,
     },
-    /// The session is over; only `Noted` and `Recovered` may follow.
+    /// The session is over; only `Noted`, `Recovered`, `Delivery`, `Fetched` and `Erased` may follow.
     Closed {
         /// Why.
         reason: CloseReason,
@@ -225,6 +225,9 @@ pub enum SessionEvent {
         /// Number of the turn.
         turn: u64,
     },
+    /// What was said up to here, and who the customer was, is erased: it is in no state from here on, and its bodies go. Comes after
+    /// the end.
+    Erased,
     /// Something of a newer release that may be passed over. Never written by this one.
     Passed,
 }
@@ -261,6 +264,7 @@ impl Kinds for SessionEvent {
         "consent",
         "turn",
         "answered",
+        "erased",
         "passed",
     ];
 

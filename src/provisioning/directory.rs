@@ -15,7 +15,7 @@ use tracing::warn;
 use super::draft::{Draft, SecretWish};
 use super::notes::with_notes;
 use super::objects::{Kind, Object as _, Problems, Retention, SecretField, SecretForm};
-use super::row::{AuditEntry, KeyPurpose, ObjectId, Row, SealedBytes};
+use super::row::{AuditAction, AuditEntry, KeyPurpose, ObjectId, Row, SealedBytes};
 use super::secret::{FreshKey, MasterKeys, SecretDigest, Unopenable, Vault, VaultError, fresh_api_key};
 use super::snapshot::{Publisher, Snapshots};
 use super::store::{Change, Clash, Expect, Store, StoreError, Write};
@@ -240,6 +240,28 @@ impl Directory {
             Err(DirectoryError::Clash(Clash::Absent)) => Err(DirectoryError::NotFound),
             Err(error) => Err(error),
         }
+    }
+
+    /// Writes down what was done to data elsewhere: `subject` and `fields` are names of ours, `id` names nobody.
+    ///
+    /// # Errors
+    /// [`DirectoryError::Unavailable`].
+    pub async fn note(
+        &self,
+        act: &Act,
+        tenant: TenantId,
+        action: AuditAction,
+        (subject, id): (&'static str, String),
+        fields: Vec<String>,
+    ) -> Result<(), DirectoryError> {
+        let note = Change::Note {
+            tenant,
+            action,
+            subject,
+            id,
+            fields,
+        };
+        self.write(act, vec![note]).await.map(drop)
     }
 
     /// Forgets audit entries older than each tenant keeps them; to be called once a day. Gives how many.

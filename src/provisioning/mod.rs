@@ -42,11 +42,12 @@ mod store;
 mod switch;
 mod usual;
 
+pub use crate::postgres::{PostgresSettings, Tls};
 pub use account::account;
 pub use directory::{Act, Directory, DirectoryError, Written};
 pub use draft::{Draft, SecretWish};
 pub use embedded::EmbeddedStore;
-pub use postgres::{PostgresSettings, PostgresStore, Tls};
+pub use postgres::PostgresStore;
 pub use row::{AuditAction, AuditEntry, Image, KeyPurpose, KeyRecord, ObjectId, Row, SealedBytes};
 pub use settings::{Backend, Settings};
 pub use snapshot::{

@@ -198,6 +198,10 @@ pub enum AuditAction {
     Deleted,
     /// A key was added, wrapped anew or retired.
     Rotated,
+    /// What is kept of a contact was given out.
+    Exported,
+    /// What is kept of a contact was erased.
+    Erased,
 }
 
 impl AuditAction {
@@ -208,6 +212,8 @@ impl AuditAction {
             AuditAction::Updated => "updated",
             AuditAction::Deleted => "deleted",
             AuditAction::Rotated => "rotated",
+            AuditAction::Exported => "exported",
+            AuditAction::Erased => "erased",
         }
     }
 }
@@ -216,8 +222,15 @@ impl FromStr for AuditAction {
     type Err = BadId;
 
     fn from_str(text: &str) -> Result<Self, BadId> {
-        [Self::Created, Self::Updated, Self::Deleted, Self::Rotated]
-            .into_iter()
+        let all = [
+            Self::Created,
+            Self::Updated,
+            Self::Deleted,
+            Self::Rotated,
+            Self::Exported,
+            Self::Erased,
+        ];
+        all.into_iter()
             .find(|action| action.as_str() == text)
             .ok_or(BadId)
     }

@@ -2,12 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use secrecy::SecretString;
-
-use super::postgres::{PostgresSettings, Tls};
 use super::secret::{MasterKeyError, MasterKeys};
 use super::usual::Usual;
 use crate::config;
+use crate::postgres::PostgresSettings;
 
 /// What provisioning needs to know of its surroundings.
 pub struct Settings {
@@ -49,22 +47,9 @@ impl Settings {
             (None, Some(path)) => MasterKeys::read(path)?,
             (None, None) => MasterKeys::read_or_create(&data_dir.join("master.key"))?,
         };
-        let backend = match &postgres.url {
+        let backend = match PostgresSettings::from_config(postgres, provisioning.poll) {
             None => Backend::Embedded(data_dir.join("provisioning.redb")),
-            Some(url) => Backend::Postgres(PostgresSettings {
-                url: SecretString::from(url.as_str()),
-                password: postgres.password.expose().map(SecretString::from),
-                tls: match (postgres.tls, &postgres.ca_file) {
-                    (false, _) => Tls::Off,
-                    (true, None) => Tls::System,
-                    (true, Some(path)) => Tls::Verified(path.clone()),
-                },
-                max_connections: postgres.pool,
-                connect_timeout: postgres.connect_timeout,
-                statement_timeout: postgres.statement_timeout,
-                poll: provisioning.poll,
-                migrate: postgres.migrate,
-            }),
+            Some(settings) => Backend::Postgres(settings),
         };
         let snapshot = provisioning.snapshot_file.clone();
         let sealed_snapshot = Some(snapshot.unwrap_or_else(|| data_dir.join("provisioning.snapshot")));

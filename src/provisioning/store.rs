@@ -9,7 +9,7 @@ use thiserror::Error;
 use tokio::sync::watch;
 
 use super::objects::Kind;
-use super::row::{AuditEntry, Image, KeyPurpose, KeyRecord, ObjectId, Row};
+use super::row::{AuditAction, AuditEntry, Image, KeyPurpose, KeyRecord, ObjectId, Row};
 use crate::model::{Millis, TenantId};
 
 /// What a store gives back. Futures may be polled on any thread.
@@ -103,6 +103,19 @@ pub enum Change {
     AddKey(KeyRecord),
     /// Replaces the wrapping of a key that exists.
     RewrapKey(KeyRecord),
+    /// Changes nothing: what was done elsewhere, for the audit.
+    Note {
+        /// To whose data.
+        tenant: TenantId,
+        /// What.
+        action: AuditAction,
+        /// To what: a name of ours.
+        subject: &'static str,
+        /// Which, in a form that names nobody.
+        id: String,
+        /// More names of ours.
+        fields: Vec<String>,
+    },
     /// Forgets a key; one that is not there is no error.
     DropKey {
         /// Whose.

@@ -36,6 +36,7 @@ pub fn links(
         history: snapshot
             .tenant(tenant)
             .is_some_and(|tenant| tenant.value.ucs_url.is_some()),
+        archive: true,
         bot: bot.map(str::to_owned),
     }
 }

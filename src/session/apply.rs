@@ -28,6 +28,9 @@ impl Session {
             Arc::make_mut(&mut self.outside).apply(n, record);
         }
         let body = record.body.as_str();
+        if !matches!(record.event, SessionEvent::Snapshot) && record.body.bytes().is_some() {
+            self.erased = false;
+        }
         match &record.event {
             SessionEvent::Opened {
                 tenant,
@@ -203,6 +206,7 @@ impl Session {
                 self.seek = None;
                 self.places.clear();
             }
+            SessionEvent::Erased => self.erase(),
             SessionEvent::Rollback { after, base } => self.bases.push((*after, *base)),
             SessionEvent::Snapshot
             | SessionEvent::Recovered { .. }
@@ -215,6 +219,24 @@ impl Session {
             | SessionEvent::Answered { .. }
             | SessionEvent::Passed => {}
         }
+    }
+
+    /// Forgets who the customer was and what they and others gave away of them.
+    fn erase(&mut self) {
+        let names = Arc::make_mut(&mut self.participants);
+        let everybody: Vec<ParticipantId> = names.iter().map(|known| known.id).collect();
+        for id in everybody {
+            names.change(id, |known| known.nickname.clear());
+        }
+        self.data = Arc::default();
+        self.comment = None;
+        self.disposition = None;
+        let outside = Arc::make_mut(&mut self.outside);
+        outside.address = None;
+        outside.conversation = None;
+        outside.subject = None;
+        outside.references.clear();
+        self.erased = true;
     }
 
     /// The first record of a command stands for it.

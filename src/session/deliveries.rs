@@ -1,8 +1,12 @@
 //! Who outside must be told because of a decision: found by looking at its records, so that no rule has to remember it.
 
-use crate::model::{Effect, Notice, OfferKind, SessionEvent, Target, Visibility};
+use crate::model::{Effect, Notice, OfferKind, Record, SessionEvent, Target, Visibility};
 
 use super::draft::Draft;
+use super::state::Phase;
+
+/// Attached data that says who the customer is.
+const WHO: [&str; 3] = ["EmailAddress", "PhoneNumber", "ContactId"];
 
 impl Draft<'_> {
     /// Adds an effect for everything the connections of this session must hear.
@@ -19,6 +23,9 @@ impl Draft<'_> {
         let first = self.top + 1 - self.records.len() as u64;
         let mut told: Vec<(Target, Notice)> = Vec::new();
         for (n, record) in (first..).zip(&self.records) {
+            if links.archive {
+                told.extend(archived(record, n, over).map(|notice| (Target::Archive, notice)));
+            }
             match &record.event {
                 SessionEvent::Opened { .. } if links.history => {
                     told.push((Target::History, Notice::Started));
@@ -65,6 +72,12 @@ impl Draft<'_> {
                 _ => {}
             }
         }
+        // Nobody ends a session of a customer who may come back: what was said is kept when its agents let go of it.
+        let slept =
+            about.asynchronous && self.before.phase == Phase::Active && self.state.phase == Phase::Parked;
+        if links.archive && slept {
+            told.push((Target::Archive, Notice::Finished));
+        }
         let tenant = about.tenant;
         let effects = told.into_iter().map(|(target, notice)| Effect::Deliver {
             tenant,
@@ -72,5 +85,19 @@ impl Draft<'_> {
             notice,
         });
         self.effects.extend(effects);
+    }
+}
+
+/// What our own history hears of a record.
+fn archived(record: &Record<SessionEvent>, n: u64, over: bool) -> Option<Notice> {
+    match &record.event {
+        SessionEvent::Opened { .. } => Some(Notice::Started),
+        // By then it is known better whose session it is.
+        SessionEvent::UserData { .. } if WHO.iter().any(|name| record.body.as_str().contains(name)) => {
+            Some(Notice::Said { n })
+        }
+        SessionEvent::Closed { .. } => Some(Notice::Finished),
+        SessionEvent::Noted { .. } if over => Some(Notice::Finished),
+        _ => None,
     }
 }

@@ -177,6 +177,8 @@ pub enum ServiceAct {
         /// The file, or why not: a name of ours.
         outcome: Result<File, String>,
     },
+    /// Erases what was said in it and who the customer was, once it is over. Of what was erased before nothing follows.
+    Erase,
     /// The bot has answered a turn, or cannot. The second answer to a turn changes nothing.
     Answer(BotAct),
 }

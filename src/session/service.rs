@@ -22,6 +22,11 @@ pub(super) fn act(draft: &mut Draft<'_>, act: &ServiceAct) -> Ruled {
         // What was said before the end may arrive after it.
         ServiceAct::Delivered { of, status, about } => return delivered(draft, *of, *status, about),
         ServiceAct::Fetched { of, outcome } => return fetched(draft, *of, outcome),
+        ServiceAct::Erase if draft.state.is_erased() => return Ok(()),
+        ServiceAct::Erase if draft.state.is_closed() => {
+            draft.note(SessionEvent::Erased);
+            return Ok(());
+        }
         _ if draft.state.is_closed() => return Err(Rejection::Closed),
         _ => {}
     }
@@ -49,6 +54,7 @@ pub(super) fn act(draft: &mut Draft<'_>, act: &ServiceAct) -> Ruled {
         ServiceAct::CloseUnlessHeld => draft.close(CloseReason::Service),
         ServiceAct::Nickname { name } => nickname(draft, name)?,
         ServiceAct::Answer(answer) => bot(draft, answer)?,
+        ServiceAct::Erase => return Err(Rejection::WrongState),
         ServiceAct::Delivered { .. } | ServiceAct::Fetched { .. } => {}
     }
     Ok(())

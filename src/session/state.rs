@@ -62,6 +62,9 @@ pub struct Session {
     pub(super) bases: Vec<(u64, u32)>,
     pub(super) comment: Option<String>,
     pub(super) disposition: Option<String>,
+    /// Whether what was said in it is erased, and nothing was since.
+    #[serde(default)]
+    pub(super) erased: bool,
     #[serde(default)]
     pub(super) outside: Arc<Outside>,
 }
@@ -241,6 +244,12 @@ impl Session {
     #[must_use]
     pub fn disposition(&self) -> Option<&str> {
         self.disposition.as_deref()
+    }
+
+    /// Whether what was said in it is erased, and nothing was said since.
+    #[must_use]
+    pub const fn is_erased(&self) -> bool {
+        self.erased
     }
 
     /// The smallest queue position the customer was told since it began to wait.

@@ -51,6 +51,7 @@ fn visible(session: &Session, record: &Record<SessionEvent>, sight: Visibility) 
         | SessionEvent::Consent { .. }
         | SessionEvent::Turn
         | SessionEvent::Answered { .. }
+        | SessionEvent::Erased
         | SessionEvent::Snapshot
         | SessionEvent::Rollback { .. }
         | SessionEvent::Passed => sight != Visibility::All,

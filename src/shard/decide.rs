@@ -169,7 +169,9 @@ impl<M: Machine> Draft<M> {
         if self.records.is_empty() {
             return None;
         }
-        if let Some(snapshot) = replica.due_snapshot(&self.state, self.top.n, options.snapshot_every, now) {
+        let erases = self.entries.iter().any(|entry| M::erases(&entry.record.event));
+        let every = if erases { 1 } else { options.snapshot_every };
+        if let Some(snapshot) = replica.due_snapshot(&self.state, self.top.n, every, now) {
             // One that does not fit beside the rest comes with a later append.
             if self.bytes + ENVELOPE + length(&snapshot) <= BYTES_MAX {
                 self.push(snapshot);

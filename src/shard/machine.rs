@@ -97,6 +97,11 @@ pub trait Machine: Default + Clone + fmt::Debug + Send + Sync + Sized + 'static 
         None
     }
 
+    /// Whether what was recorded before this is erased: nothing of it may stay in memory, and a rebuild begins after it.
+    fn erases(_: &Self::Event) -> bool {
+        false
+    }
+
     /// A snapshot record of the state.
     fn snapshot(&self, at: Millis) -> Record<Self::Event>;
 

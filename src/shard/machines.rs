@@ -111,6 +111,10 @@ impl Machine for Session {
         }
     }
 
+    fn erases(event: &SessionEvent) -> bool {
+        matches!(event, SessionEvent::Erased)
+    }
+
     fn snapshot(&self, at: Millis) -> Record<SessionEvent> {
         Record {
             at,

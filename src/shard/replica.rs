@@ -113,6 +113,9 @@ impl<M: Machine> Replica<M> {
 
     fn keep(&mut self, entry: Arc<Entry<M::Event>>) {
         self.begun = true;
+        if M::erases(&entry.record.event) {
+            self.tail.clear();
+        }
         self.top = entry.position();
         self.time = self.time.max(entry.record.at);
         self.tail.push_back(entry);

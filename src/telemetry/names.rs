@@ -82,8 +82,8 @@ metrics! {
         "Callbacks that could not be taken.";
     HUB_SENT "hubpp_public_send_total" Kind::Counter, ["channelId", "statusCode"], "Sends to providers.";
     HUB_SEND_DURATION "hubpp_whatsapp_send_duration" Kind::Histogram(SECONDS), ["url", "statusCode"],
-        "Time of a send to a provider, in seconds.";
-    HUB_ERRORS "hubpp_errors_total" Kind::Counter, [], "Faults of the messaging hub.";
+        "Time of a send to a provider, in seconds; `url` is the name of the provider.";
+    HUB_ERRORS "hubpp_errors_total" Kind::Counter, [], "Sends to providers that got no answer.";
 
     PROCESS_MEMORY "nexus_process_resident_memory_bytes" Kind::Gauge, [], "Resident memory.";
     PROCESS_CPU "nexus_process_cpu_seconds_total" Kind::Gauge, [], "Processor time used, in seconds.";

@@ -11,6 +11,7 @@ mod aggregators;
 mod bots;
 mod chaos;
 mod conformance;
+mod contacts;
 mod designer;
 mod esp;
 mod gws;

@@ -8,7 +8,7 @@ const LAYERS: [&[&str]; 10] = [
     &["model"],
     &["config"],
     &["telemetry", "runtime"],
-    &["protocol", "session"],
+    &["protocol", "session", "postgres"],
     &["net", "log", "provisioning"],
     &["shard"],
     &["routing"],

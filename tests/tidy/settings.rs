@@ -8,8 +8,8 @@ use super::sources::Source;
 /// What a section is called where its keys are read, besides its own name.
 const RECEIVERS: [&str; 4] = ["limits", "open", "options", "settings"];
 
-/// Keys that only the configuration itself reads, or that nobody reads yet, and why; a whole section ends in a dot.
-const EXEMPT: [(&str, &str); 4] = [
+/// Keys that only the configuration itself reads, and why; a whole section ends in a dot.
+const EXEMPT: [(&str, &str); 2] = [
     (
         "store.redis.password_file",
         "becomes store.redis.password while it is loaded",
@@ -17,14 +17,6 @@ const EXEMPT: [(&str, &str); 4] = [
     (
         "postgres.password_file",
         "becomes postgres.password while it is loaded",
-    ),
-    (
-        "listen.internal.",
-        "read where the listener of connections 4, 5 and 6 is opened",
-    ),
-    (
-        "telemetry.redaction_key",
-        "no line of the log names a contact yet",
     ),
 ];
 

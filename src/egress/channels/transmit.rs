@@ -81,10 +81,19 @@ impl Way<'_> {
             target: self.target,
             guard: Guard::Public,
         };
+        let began = self.calls.clock().now();
         let answer = self.calls.make(&callee, call).await;
+        let took = self.calls.clock().now().duration_since(began);
         let code = answer
             .as_ref()
             .map_or_else(|_| "none".to_owned(), |answer| answer.status.as_str().to_owned());
+        if matches!(answer, Err(NotAnswered::Failed(_))) {
+            metrics::counter!(names::HUB_ERRORS).increment(1);
+        }
+        // Whoever provisions a channel chooses the address: a label of it would have no bound.
+        let provider = channel.value.provider.clone();
+        metrics::histogram!(names::HUB_SEND_DURATION, "url" => provider, "statusCode" => code.clone())
+            .record(took);
         metrics::counter!(names::HUB_SENT, "channelId" => channel.id.to_string(), "statusCode" => code)
             .increment(1);
         let outcome = match &answer {

@@ -23,6 +23,8 @@ pub struct Dispatcher {
     pub webhooks: Option<Rc<dyn Connection>>,
     /// Contact history.
     pub history: Option<Rc<dyn Connection>>,
+    /// Our own history.
+    pub archive: Option<Rc<dyn Connection>>,
     /// Campaigns: their messages, and the statuses told of them.
     pub campaigns: Option<Rc<dyn Connection>>,
     /// Bots.
@@ -35,6 +37,7 @@ impl Deliverer for Dispatcher {
             Target::Channel(_) => &self.channels,
             Target::Webhook(_) => &self.webhooks,
             Target::History => &self.history,
+            Target::Archive => &self.archive,
             Target::Bot(_) => &self.bots,
             Target::Campaign(_) | Target::Statuses => &self.campaigns,
         };

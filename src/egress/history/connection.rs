@@ -1,5 +1,6 @@
 //! One attempt at telling contact history what began or ended.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -15,6 +16,7 @@ use crate::provisioning::masking::Maskers;
 use crate::shard::{Delivery, Shards, Verdict};
 
 use super::file;
+use super::own::OwnHistory;
 use super::tokens::Tokens;
 use super::writing::Writing;
 
@@ -31,6 +33,8 @@ pub struct History {
     pub(super) tokens: Tokens,
     media: SharedMedia,
     files: Semaphore,
+    /// Asked where the tenant has no contact history.
+    pub(super) own: Option<Rc<OwnHistory>>,
 }
 
 impl History {
@@ -44,7 +48,15 @@ impl History {
             tokens: Tokens::default(),
             media,
             files: Semaphore::new(FILES),
+            own: None,
         }
+    }
+
+    /// The same, with what we keep ourselves of tenants that have no contact history.
+    #[must_use]
+    pub fn beside(mut self, own: Rc<OwnHistory>) -> Self {
+        self.own = Some(own);
+        self
     }
 
     async fn attempt(&self, shards: &Shards, delivery: &Delivery) -> Result<(), Verdict> {

@@ -43,7 +43,10 @@ impl History {
         let stored = snapshot.tenant(tenant);
         let Some((stored, url)) = stored.and_then(|stored| Some((stored, stored.value.ucs_url.as_deref()?)))
         else {
-            return Ok(Earlier::default());
+            return match &self.own {
+                Some(own) => own.earlier(shards, tenant, session, limit, cursor).await,
+                None => Ok(Earlier::default()),
+            };
         };
         let contact = who::contact(shards, session).await.map_err(|error| match error {
             ShardError::NoSuchLog | ShardError::Rejected(()) => Code::NotFound.into(),

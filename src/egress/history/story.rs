@@ -1,14 +1,16 @@
 //! A session read from its first record to its end, as history keeps it.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
-use crate::egress::dispatcher::unread;
-use crate::log::EffectId;
-use crate::model::{Body, LogId, MessageKind, Millis, ParticipantId, Record, SessionEvent, Visibility};
+use crate::model::{
+    Body, LogId, MediaId, MessageKind, Millis, ParticipantId, Record, SessionEvent, Visibility,
+};
 use crate::protocol::ucs::{Line, Sent, Speaker, Transcript};
 use crate::provisioning::masking::Masker;
 use crate::session::{About, Session, visible_to_agent, visible_to_customer};
-use crate::shard::{Shards, Verdict};
+use crate::shard::{ShardError, Shards};
 
 use super::who::{self, CONTACT, object};
 
@@ -26,6 +28,7 @@ pub(super) struct Story {
     lines: Vec<Line>,
     room: usize,
     closed: Option<(u64, Millis)>,
+    files: BTreeSet<MediaId>,
 }
 
 impl Story {
@@ -38,21 +41,19 @@ impl Story {
             lines: Vec::new(),
             room: TEXT_MAX,
             closed: None,
+            files: BTreeSet::new(),
         }
     }
 
     /// Reads a session from the store, all of it. What changes about it after its end is not read: the same bytes again.
     ///
     /// # Errors
-    /// The verdict when it cannot be read.
-    pub(super) async fn read(shards: &Shards, id: EffectId, masker: &Masker) -> Result<Self, Verdict> {
+    /// Why it cannot be read.
+    pub(super) async fn read(shards: &Shards, log: LogId, masker: &Masker) -> Result<Self, ShardError<()>> {
         let mut story = Self::new();
         let mut next = 1;
         loop {
-            let page = shards
-                .session_page_forward(id.log, next, PAGE)
-                .await
-                .map_err(unread)?;
+            let page = shards.session_page_forward(log, next, PAGE).await?;
             for entry in &page {
                 story.take(entry.n, &entry.record, masker);
             }
@@ -78,6 +79,9 @@ impl Story {
                     .extend(who::learned(&self.state, record).into_iter().flatten());
             }
             SessionEvent::Closed { .. } => self.closed = Some((n, record.at)),
+            SessionEvent::File { media, .. } => {
+                self.files.insert(*media);
+            }
             _ => {}
         }
         self.say(n, record, masker);
@@ -163,6 +167,11 @@ impl Story {
     /// The contact a service has attached.
     pub(super) fn contact(&self) -> Option<&str> {
         self.contact.as_deref()
+    }
+
+    /// Files that were sent in it.
+    pub(super) const fn files(&self) -> &BTreeSet<MediaId> {
+        &self.files
     }
 
     /// When it ended, if it has.

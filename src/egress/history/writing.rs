@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::egress::dispatcher::{Callee, Calls, NotAnswered, Schedule};
+use crate::egress::dispatcher::{Callee, Calls, NotAnswered, Schedule, unread};
 use crate::model::{Body, UserDataChange};
 use crate::net::client::Guard;
 use crate::protocol::channel::HttpCall;
@@ -95,7 +95,8 @@ impl Writing<'_> {
 
     /// The session from its first record to its end.
     pub(super) async fn story(&self) -> Result<Story, Verdict> {
-        Story::read(self.shards, self.delivery.id, self.masker).await
+        let told = Story::read(self.shards, self.delivery.id.log, self.masker).await;
+        told.map_err(unread)
     }
 
     /// Changes an interaction. One that was never created there is created first.

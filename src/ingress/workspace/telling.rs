@@ -31,6 +31,7 @@ pub(super) const fn of_session(event: &SessionEvent) -> Telling {
         | SessionEvent::Fetched { .. }
         | SessionEvent::Turn
         | SessionEvent::Answered { .. }
+        | SessionEvent::Erased
         | SessionEvent::Passed => Hidden,
         SessionEvent::Message { .. } | SessionEvent::File { .. } | SessionEvent::Recovered { .. } => Message,
         SessionEvent::Joined { .. } => ChangeWithLine(ParticipantsUpdated, "joined"),

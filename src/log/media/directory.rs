@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
@@ -11,7 +12,7 @@ use tokio::fs::{self, File};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::model::{MediaId, TenantId};
+use crate::model::{MediaId, Millis, TenantId};
 
 use super::store::{Media, MediaError, MediaFuture, MediaReader, MediaWriter};
 
@@ -104,6 +105,51 @@ impl Media for DirectoryMedia {
             }
         }
         .boxed_local()
+    }
+
+    fn forget(&self, tenant: TenantId, before: Millis, most: usize) -> MediaFuture<'_, usize> {
+        async move {
+            let before = UNIX_EPOCH + Duration::from_millis(before.0);
+            let mut gone = 0;
+            let Some(mut shelves) = directory(&self.root.join(tenant.0.simple().to_string())).await? else {
+                return Ok(0);
+            };
+            while let Some(shelf) = shelves.next_entry().await? {
+                let Some(mut files) = directory(&shelf.path()).await? else {
+                    continue;
+                };
+                while let Some(file) = files.next_entry().await? {
+                    if gone >= most {
+                        return Ok(gone);
+                    }
+                    // Another node with the same directory may be quicker.
+                    let Ok(kept) = file.metadata().await.and_then(|known| known.modified()) else {
+                        continue;
+                    };
+                    if kept < before && fs::remove_file(file.path()).await.is_ok() {
+                        gone += 1;
+                    }
+                }
+            }
+            Ok(gone)
+        }
+        .boxed_local()
+    }
+}
+
+/// What is in a directory; `None` where there is none.
+async fn directory(path: &Path) -> io::Result<Option<fs::ReadDir>> {
+    match fs::read_dir(path).await {
+        Ok(entries) => Ok(Some(entries)),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error),
     }
 }
 
@@ -201,6 +247,18 @@ mod tests {
         put(&media, b"abc").await;
         media.remove(TENANT, ID).await.unwrap();
         media.remove(TENANT, ID).await.unwrap();
+        assert!(media.read(TENANT, ID).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_file_is_forgotten_when_it_is_older_than_the_tenant_keeps_it() {
+        let root = tempfile::tempdir().unwrap();
+        let media = DirectoryMedia::open(root.path(), 2).unwrap();
+        put(&media, b"abc").await;
+        assert_eq!(media.forget(TENANT, Millis(1_000), 9).await.unwrap(), 0);
+        let future = Millis(4_000_000_000_000);
+        assert_eq!(media.forget(OTHER, future, 9).await.unwrap(), 0);
+        assert_eq!(media.forget(TENANT, future, 9).await.unwrap(), 1);
         assert!(media.read(TENANT, ID).await.unwrap().is_none());
     }
 

@@ -9,11 +9,13 @@
 mod clamd;
 mod directory;
 mod keep;
+mod postgres;
 mod scan;
 mod store;
 
 pub use clamd::{Clamd, ClamdAddress};
 pub use directory::DirectoryMedia;
 pub use keep::{Kept, NotKept, keep, known};
+pub use postgres::PostgresMedia;
 pub use scan::{Scan, Scanned, Scanner};
 pub use store::{Media, MediaError, MediaFuture, MediaReader, MediaWriter, SharedMedia};

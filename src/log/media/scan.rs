@@ -6,7 +6,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 
-use crate::model::{MediaId, TenantId};
+use crate::model::{MediaId, Millis, TenantId};
 use crate::protocol::clamd::Finding;
 use crate::telemetry::names;
 
@@ -58,6 +58,10 @@ impl Media for Scanned {
 
     fn remove(&self, tenant: TenantId, id: MediaId) -> MediaFuture<'_, ()> {
         self.media.remove(tenant, id)
+    }
+
+    fn forget(&self, tenant: TenantId, before: Millis, most: usize) -> MediaFuture<'_, usize> {
+        self.media.forget(tenant, before, most)
     }
 }
 

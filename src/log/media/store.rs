@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::LocalBoxStream;
 
-use crate::model::{MediaId, TenantId};
+use crate::model::{MediaId, Millis, TenantId};
 
 /// What every call returns.
 pub type MediaFuture<'a, T> = LocalBoxFuture<'a, Result<T, MediaError>>;
@@ -42,6 +42,9 @@ pub trait Media {
 
     /// Forgets a file. Forgetting what is not there is done.
     fn remove(&self, tenant: TenantId, id: MediaId) -> MediaFuture<'_, ()>;
+
+    /// Forgets up to `most` files of a tenant that were kept before a time. How many; fewer than asked for: there are no more.
+    fn forget(&self, tenant: TenantId, before: Millis, most: usize) -> MediaFuture<'_, usize>;
 }
 
 /// A file on its way in.

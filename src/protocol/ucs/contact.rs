@@ -74,7 +74,9 @@ impl Contact {
         has("EmailAddress") || has("PhoneNumber") || (has("FirstName") && has("LastName"))
     }
 
-    pub(super) const fn attributes(&self) -> &Map<String, Value> {
+    /// The attributes that are known, by their names.
+    #[must_use]
+    pub const fn attributes(&self) -> &Map<String, Value> {
         &self.attributes
     }
 }

@@ -113,6 +113,19 @@ impl Tables<'_> {
                     .map_err(failed)?;
                 Ok(done_with_key(*tenant, *purpose, *id, "dropped"))
             }
+            Change::Note {
+                tenant,
+                action,
+                subject,
+                id,
+                fields,
+            } => Ok(Done {
+                tenant: Some(*tenant),
+                action: *action,
+                subject: (*subject).to_owned(),
+                id: id.clone(),
+                fields: fields.clone(),
+            }),
         }
     }
 

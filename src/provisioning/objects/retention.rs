@@ -15,7 +15,7 @@ pub struct Retention {
     pub transcript_days: u32,
     /// Uploaded files.
     pub media_days: u32,
-    /// Dead letters.
+    /// Dead letters; at most 30, for so long a store keeps them.
     pub dead_letter_days: u32,
     /// Audit entries.
     pub audit_days: u32,
@@ -44,7 +44,7 @@ impl Object for Retention {
         problems.one_of("name", &self.name, &["default"]);
         problems.within("transcriptDays", self.transcript_days.into(), 1, 3650);
         problems.within("mediaDays", self.media_days.into(), 1, 3650);
-        problems.within("deadLetterDays", self.dead_letter_days.into(), 1, 3650);
+        problems.within("deadLetterDays", self.dead_letter_days.into(), 1, 30);
         problems.within("auditDays", self.audit_days.into(), 1, 3650);
     }
 

@@ -3,7 +3,17 @@
 
 use tokio_postgres::error::SqlState;
 
+use crate::postgres::Failure;
 use crate::provisioning::store::{Clash, StoreError};
+
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Unavailable(why) => Self::Unavailable(why),
+            Failure::Settings(why) => Self::Schema(why),
+        }
+    }
+}
 
 pub(super) fn failed(error: tokio_postgres::Error) -> StoreError {
     let Some(db) = error.as_db_error() else {

@@ -9,10 +9,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::connect::{Connector, Heard, Session};
 use super::error::{corrupt, failed};
 use super::migrate::{migrate, verify};
 use super::write::NOTICE;
+use crate::postgres::{Connector, Heard, Session};
 use crate::provisioning::store::StoreError;
 use crate::runtime::Backoff;
 
@@ -37,7 +37,7 @@ impl Listener {
             let heard = Arc::new(Heard::default());
             let lost = match self.connector.open(Arc::clone(&heard)).await {
                 Ok(session) => self.listen(session, &heard, &mut attempt).await,
-                Err(error) => error,
+                Err(error) => error.into(),
             };
             warn!(error = %lost, "not listening to the provisioning store");
             let random = uuid::Uuid::new_v4().as_u64_pair().1;

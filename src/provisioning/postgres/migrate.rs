@@ -8,8 +8,8 @@ use std::time::Duration;
 use aws_lc_rs::digest::{SHA256, digest};
 use tracing::info;
 
-use super::connect::Session;
 use super::error::failed;
+use crate::postgres::Session;
 use crate::provisioning::store::StoreError;
 
 struct Migration {
@@ -38,6 +38,8 @@ const MIGRATIONS: &[Migration] = migrations![
     7 "0007_routing",
     8 "0008_texts",
     9 "0009_customers",
+    10 "0010_media",
+    11 "0011_history",
 ];
 
 /// The advisory lock under which one node migrates: the bytes of `nexus/ms`.

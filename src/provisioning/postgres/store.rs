@@ -12,14 +12,13 @@ use tokio::time::timeout;
 use tokio_postgres::IsolationLevel;
 use uuid::Uuid;
 
-use super::connect::{Connector, Session};
 use super::error::{corrupt, failed};
 use super::listen::{Listener, VERSION};
 use super::migrate::{migrate, verify};
-use super::settings::PostgresSettings;
 use super::sql::{self, KindSql, millis};
 use super::write::write;
 use crate::model::{Millis, TenantId};
+use crate::postgres::{Connector, PostgresSettings, Session};
 use crate::provisioning::objects::Kind;
 use crate::provisioning::row::{AuditEntry, Image, KeyRecord, ObjectId, Row, SealedBytes};
 use crate::provisioning::store::{Store, StoreError, StoreFuture, Write};
@@ -99,7 +98,7 @@ impl PostgresStore {
 
     async fn session(&self) -> Result<PooledConnection<'_, Connector>, StoreError> {
         self.pool.get().await.map_err(|error| match error {
-            bb8::RunError::User(error) => error,
+            bb8::RunError::User(error) => error.into(),
             bb8::RunError::TimedOut => StoreError::Unavailable("no connection in time".to_owned()),
         })
     }

@@ -4,11 +4,11 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Statement, Transaction};
 use uuid::Uuid;
 
-use super::connect::Session;
 use super::error::{commit_failed, corrupt, failed};
 use super::sql::system_time;
 use super::store::Statements;
 use crate::model::TenantId;
+use crate::postgres::Session;
 use crate::provisioning::objects::Kind;
 use crate::provisioning::row::{AuditAction, KeyPurpose, KeyRecord, ObjectId, Row};
 use crate::provisioning::store::{Change, Clash, Expect, StoreError, Write};
@@ -89,6 +89,19 @@ pub(super) async fn write(
                     .map_err(failed)?;
                 Done::key(*tenant, *purpose, *id, "dropped")
             }
+            Change::Note {
+                tenant,
+                action,
+                subject,
+                id,
+                fields,
+            } => Done {
+                tenant: Some(*tenant),
+                action: *action,
+                subject,
+                id: id.clone(),
+                fields: fields.clone(),
+            },
         };
         let tenant = done.tenant.map(|tenant| tenant.0);
         let parameters: [&(dyn ToSql + Sync); 9] = [
@@ -133,6 +146,7 @@ impl Prepared {
             Change::AddKey(_) => (ADD_KEY, DROP_KEYS),
             Change::RewrapKey(_) => (REWRAP_KEY, DROP_KEYS),
             Change::DropKey { .. } => (DROP_KEY, DROP_KEYS),
+            Change::Note { .. } => (BUMP, BUMP),
         };
         Ok(Prepared {
             change: session.prepared(change).await?,

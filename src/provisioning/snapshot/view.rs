@@ -159,11 +159,23 @@ impl Snapshot {
 
     /// How long the tenant keeps transcripts, in milliseconds.
     pub fn transcripts_ms(&self, tenant: TenantId) -> u64 {
-        let days = match self.named::<Retention>(tenant, "default") {
-            Some(retention) => retention.value.transcript_days,
-            None => Retention::default().transcript_days,
-        };
-        u64::from(days) * 24 * 3_600_000
+        days_ms(self.retention(tenant).transcript_days)
+    }
+
+    /// How long the tenant keeps files, in milliseconds.
+    pub fn files_ms(&self, tenant: TenantId) -> u64 {
+        days_ms(self.retention(tenant).media_days)
+    }
+
+    /// How long the tenant keeps dead letters, in milliseconds, where that is less than the store does.
+    pub fn dead_letters_ms(&self, tenant: TenantId) -> Option<u64> {
+        let (own, most) = (self.retention(tenant), Retention::default());
+        (own.dead_letter_days < most.dead_letter_days).then(|| days_ms(own.dead_letter_days))
+    }
+
+    fn retention(&self, tenant: TenantId) -> Retention {
+        let settled = self.named::<Retention>(tenant, "default");
+        settled.map(|settled| settled.value.clone()).unwrap_or_default()
     }
 
     /// Whether the tenant's opening hours of this name are open. No name, or one that is not there, is open: a chat must
@@ -245,4 +257,8 @@ impl std::fmt::Debug for Snapshot {
             self.tenants.len()
         )
     }
+}
+
+fn days_ms(days: u32) -> u64 {
+    u64::from(days) * 24 * 3_600_000
 }

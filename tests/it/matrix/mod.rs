@@ -43,6 +43,30 @@ fn nobody_gets_through_a_documented_route_who_may_not() {
     assert!(asked >= 40, "only {asked} calls");
 }
 
+/// Operations whose callers show something else than a key or a token; each has tests of its own.
+const OTHERWISE: [&str; 3] = [
+    // Signed.
+    "/nexus/v3/channels/",
+    "/nexus/v3/aggregators/",
+    // A cookie of the page.
+    "/nexus/v3/admin/ux/",
+];
+
+#[test]
+fn every_documented_operation_is_asked_for() {
+    let text = include_str!("../../../docs/openapi.yaml");
+    let asked: Vec<(String, String)> = routes::documented(text)
+        .into_iter()
+        .map(|route| (route.method, route.path))
+        .collect();
+    let left: Vec<_> = routes::operations(text)
+        .into_iter()
+        .filter(|operation| !asked.contains(operation))
+        .filter(|(_, path)| !OTHERWISE.iter().any(|prefix| path.starts_with(prefix)))
+        .collect();
+    assert!(left.is_empty(), "{left:#?}");
+}
+
 /// What a caller must be told; `None` where the route has nothing to refuse to them.
 fn expected(route: &Route, caller: Caller) -> Option<&'static [u16]> {
     match caller {

@@ -88,3 +88,25 @@ pub(super) fn documented(text: &str) -> Vec<Route> {
     }
     found
 }
+
+/// Every operation, whoever may ask for it: method and path.
+pub(super) fn operations(text: &str) -> Vec<(String, String)> {
+    let (_, paths) = text.split_once("\npaths:\n").unwrap();
+    let mut found = Vec::new();
+    let mut path = String::new();
+    for line in paths.lines() {
+        let said = line.trim();
+        match line.len() - line.trim_start().len() {
+            0 if !said.is_empty() => break,
+            2 if said.starts_with('/') => path = format!("/nexus/v3{}", said.trim_end_matches(':')),
+            4 => {
+                let method = said.trim_end_matches(':').to_uppercase();
+                if ["GET", "POST", "PUT", "PATCH", "DELETE"].contains(&method.as_str()) {
+                    found.push((method, path.clone()));
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}

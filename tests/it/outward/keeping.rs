@@ -6,7 +6,7 @@ use crate::support::contacts::Contacts;
 use crate::support::whole::{ADMIN_KEY, CCID, Whole};
 
 /// A picture of one pixel.
-pub(super) const PNG: &[u8] =
+pub(crate) const PNG: &[u8] =
     b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89\
     \0\0\0\rIDATx\x9cc\xf8\xcf\xc0\xf0\x1f\0\x05\0\x01\xff\x89\x99=\x1d\0\0\0\0IEND\xae\x42\x60\x82";
 
@@ -14,14 +14,14 @@ const KEY: &str = "11111111-2222-4333-8444-555555555555";
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 
 /// A node whose development tenant keeps its history at `url`.
-pub(super) fn node(url: &str, dialect: Option<&str>) -> Whole {
+pub(crate) fn node(url: &str, dialect: Option<&str>) -> Whole {
     let whole = Whole::start(&[]);
     keep(&whole, url, dialect);
     whole
 }
 
 /// Lets the development tenant keep its history at `url`.
-pub(super) fn keep(whole: &Whole, url: &str, dialect: Option<&str>) {
+pub(crate) fn keep(whole: &Whole, url: &str, dialect: Option<&str>) {
     let tenant = json!({"data": {"sid": "dev", "name": "Development", "region": "local", "timeZone": "Europe/Berlin",
         "staticAgentTokens": true, "ucsUrl": url, "ucsDialect": dialect}});
     let headers = [("x-api-key", ADMIN_KEY), ("content-type", "application/json")];
@@ -31,7 +31,7 @@ pub(super) fn keep(whole: &Whole, url: &str, dialect: Option<&str>) {
 }
 
 /// Takes the tenant's token from the same service.
-pub(super) fn guard(whole: &Whole, contacts: &Contacts) {
+pub(crate) fn guard(whole: &Whole, contacts: &Contacts) {
     contacts.guard();
     whole.provision(
         "gapis",
@@ -40,19 +40,21 @@ pub(super) fn guard(whole: &Whole, contacts: &Contacts) {
     );
 }
 
-pub(super) struct Customer<'w> {
+pub(crate) struct Customer<'w> {
     whole: &'w Whole,
-    token: String,
-    pub(super) session: String,
+    pub(crate) token: String,
+    pub(crate) session: String,
     participant: String,
 }
 
 impl<'w> Customer<'w> {
-    pub(super) fn open(whole: &'w Whole, data: &str) -> Self {
+    pub(crate) const KEY: &'static str = KEY;
+
+    pub(crate) fn open(whole: &'w Whole, data: &str) -> Self {
         Self::open_at(whole, "web", data)
     }
 
-    pub(super) fn open_at(whole: &'w Whole, endpoint: &str, data: &str) -> Self {
+    pub(crate) fn open_at(whole: &'w Whole, endpoint: &str, data: &str) -> Self {
         let body = format!("data[endpoint]={endpoint}&{data}");
         let headers = [("x-api-key", KEY), FORM];
         let (status, answer) = whole.send("POST", "/nexus/v3/chat/sessions", &headers, body.as_bytes());
@@ -83,13 +85,13 @@ impl<'w> Customer<'w> {
         assert_eq!(status, 200, "{answer}");
     }
 
-    pub(super) fn says(&self, text: &str) {
+    pub(crate) fn says(&self, text: &str) {
         let body = format!("operationId=1&data[type]=Text&data[text]={text}");
         self.send("POST", "messages", &body);
     }
 
     /// Sends a picture under a name.
-    pub(super) fn shows(&self, name: &str, picture: &[u8]) {
+    pub(crate) fn shows(&self, name: &str, picture: &[u8]) {
         let mut body = format!(
             "--XX\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
              Content-Type: image/png\r\n\r\n"
@@ -108,7 +110,7 @@ impl<'w> Customer<'w> {
     }
 
     /// Number and text of what the customer has been told.
-    pub(super) fn reads(&self) -> Vec<(u64, String)> {
+    pub(crate) fn reads(&self) -> Vec<(u64, String)> {
         let path = format!("/nexus/v3/chat/sessions/{}/messages", self.session);
         let headers = [("x-api-key", KEY), ("x-nexus-client-key", self.token.as_str())];
         let (status, answer) = self.whole.send("GET", &path, &headers, b"");
@@ -122,14 +124,14 @@ impl<'w> Customer<'w> {
         told.collect()
     }
 
-    pub(super) fn leaves(&self) {
+    pub(crate) fn leaves(&self) {
         let below = format!("participants/{}", self.participant);
         self.send("DELETE", &below, "operationId=1");
     }
 }
 
 /// (type, text, audience) of the lines that have words.
-pub(super) fn words(transcript: &Value) -> Vec<(String, String, bool)> {
+pub(crate) fn words(transcript: &Value) -> Vec<(String, String, bool)> {
     let lines = transcript["lines"].as_array().unwrap();
     let words = lines.iter().filter_map(|line| {
         let text = line["text"].as_str()?.to_owned();

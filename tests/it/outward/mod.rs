@@ -5,7 +5,7 @@ mod crash;
 mod dead_letters;
 mod guides;
 mod history;
-mod keeping;
+pub(crate) mod keeping;
 mod kept;
 mod messaging;
 mod ownership;

@@ -68,7 +68,7 @@ async fn two_first_starts_at_once_migrate_once_and_share_keys() {
             .secret()
     };
     assert_eq!(key(&a), key(&b));
-    assert_eq!(postgres.sql("SELECT count(*) FROM nex_migrations"), "9\n");
+    assert_eq!(postgres.sql("SELECT count(*) FROM nex_migrations"), "11\n");
 }
 
 #[tokio::test]
@@ -284,13 +284,13 @@ async fn a_schema_of_another_release_is_refused_and_a_missing_one_named() {
         matches!(&missing, StoreError::Schema(why) if why.contains("nexus migrate")),
         "{missing}"
     );
-    assert_eq!(PostgresStore::migrate(&unmigrated).await.unwrap(), 9);
+    assert_eq!(PostgresStore::migrate(&unmigrated).await.unwrap(), 11);
     store.prepare().await.unwrap();
     assert_eq!(PostgresStore::migrate(&unmigrated).await.unwrap(), 0);
 
-    postgres.sql("INSERT INTO nex_migrations (number, name, digest) VALUES (10, '0010_later', '')");
+    postgres.sql("INSERT INTO nex_migrations (number, name, digest) VALUES (12, '0012_later', '')");
     assert!(matches!(store.prepare().await, Err(StoreError::Schema(_))));
-    postgres.sql("DELETE FROM nex_migrations WHERE number = 10");
+    postgres.sql("DELETE FROM nex_migrations WHERE number = 12");
     postgres.sql("UPDATE nex_migrations SET digest = 'x' WHERE number = 3");
     assert!(matches!(store.prepare().await, Err(StoreError::Schema(_))));
 }

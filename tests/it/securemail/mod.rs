@@ -1,5 +1,5 @@
 //! Secure e-mail, on a whole node: a portal writes and reads for its customers, agents answer.
 
 mod journey;
-mod portal;
+pub(crate) mod portal;
 mod refusals;

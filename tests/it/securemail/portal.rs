@@ -8,19 +8,19 @@ use serde_json::{Value, json};
 use crate::support::whole::Whole;
 
 /// The development tenant's key for secure mail.
-pub(super) const KEY: &str = "22222222-2222-4333-8444-555555555555";
-pub(super) const BASE: &str = "/nexus/v3/securemail";
-pub(super) const ANN: &str = "ann@mail.example";
+pub(crate) const KEY: &str = "22222222-2222-4333-8444-555555555555";
+pub(crate) const BASE: &str = "/nexus/v3/securemail";
+pub(crate) const ANN: &str = "ann@mail.example";
 
-pub(super) struct Portal<'w>(pub(super) &'w Whole);
+pub(crate) struct Portal<'w>(pub(crate) &'w Whole);
 
 impl Portal<'_> {
     /// One call: status and the envelope.
-    pub(super) fn ask(&self, method: &str, rest: &str, body: &Value) -> (u16, Value) {
+    pub(crate) fn ask(&self, method: &str, rest: &str, body: &Value) -> (u16, Value) {
         self.ask_with(method, rest, body, &[])
     }
 
-    pub(super) fn ask_with(
+    pub(crate) fn ask_with(
         &self,
         method: &str,
         rest: &str,
@@ -41,7 +41,7 @@ impl Portal<'_> {
     }
 
     /// One that must succeed; its `data`.
-    pub(super) fn done(&self, method: &str, rest: &str, body: &Value) -> Value {
+    pub(crate) fn done(&self, method: &str, rest: &str, body: &Value) -> Value {
         let (status, answer) = self.ask(method, rest, body);
         assert_eq!(
             (status, &answer["status"]["code"]),
@@ -52,7 +52,7 @@ impl Portal<'_> {
     }
 
     /// Sends a mail of somebody's.
-    pub(super) fn send(&self, address: &str, fields: Value) -> Value {
+    pub(crate) fn send(&self, address: &str, fields: Value) -> Value {
         let mut data = json!({"address": address});
         let all = data.as_object_mut().unwrap();
         all.extend(fields.as_object().unwrap().clone());
@@ -60,12 +60,12 @@ impl Portal<'_> {
     }
 
     /// A page of a mailbox.
-    pub(super) fn list(&self, address: &str, more: &str) -> Value {
+    pub(crate) fn list(&self, address: &str, more: &str) -> Value {
         self.done("GET", &format!("?address={address}{more}"), &Value::Null)
     }
 
     /// The subjects of a page with where each came from.
-    pub(super) fn subjects(&self, address: &str, more: &str) -> Vec<String> {
+    pub(crate) fn subjects(&self, address: &str, more: &str) -> Vec<String> {
         let page = self.list(address, more);
         let lines = page["messages"].as_array().unwrap().iter();
         lines
@@ -74,7 +74,7 @@ impl Portal<'_> {
     }
 
     /// Uploads a file.
-    pub(super) fn upload(&self, name: &str, bytes: &[u8]) -> (u16, Value) {
+    pub(crate) fn upload(&self, name: &str, bytes: &[u8]) -> (u16, Value) {
         let mut body =
             format!("--XX\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n")
                 .into_bytes();
@@ -89,7 +89,7 @@ impl Portal<'_> {
     }
 
     /// Fetches a file: the head of the answer and the bytes.
-    pub(super) fn fetch(&self, rest: &str) -> (String, Vec<u8>) {
+    pub(crate) fn fetch(&self, rest: &str) -> (String, Vec<u8>) {
         let mut stream = TcpStream::connect(self.0.addr).unwrap();
         let head = format!(
             "GET {BASE}{rest} HTTP/1.1\r\nHost: test\r\nConnection: close\r\nx-api-key: {KEY}\r\n\r\n"

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::config::Postgres;
+
 /// How the database is reached and how long we wait for it.
 #[derive(Debug, Clone)]
 pub struct PostgresSettings {
@@ -38,6 +40,25 @@ pub enum Tls {
 }
 
 impl PostgresSettings {
+    /// The settings as configured; `None` where no database is. `poll`: how often the version of provisioning is read.
+    #[must_use]
+    pub fn from_config(postgres: &Postgres, poll: Duration) -> Option<Self> {
+        Some(Self {
+            url: SecretString::from(postgres.url.as_ref()?.as_str()),
+            password: postgres.password.expose().map(SecretString::from),
+            tls: match (postgres.tls, &postgres.ca_file) {
+                (false, _) => Tls::Off,
+                (true, None) => Tls::System,
+                (true, Some(path)) => Tls::Verified(path.clone()),
+            },
+            max_connections: postgres.pool,
+            connect_timeout: postgres.connect_timeout,
+            statement_timeout: postgres.statement_timeout,
+            poll,
+            migrate: postgres.migrate,
+        })
+    }
+
     /// Settings with the defaults of the configuration file.
     pub fn new(url: SecretString) -> Self {
         PostgresSettings {
