@@ -87,7 +87,11 @@ impl<M: Machine> Cells<M> {
         if let Some(held) = self.view(log, now) {
             return Some(held);
         }
-        let view = early.or(view)?;
+        // News for a view that was given up just before may be older than the answer.
+        let view = match (early, view) {
+            (Some(early), Some(view)) if early.top.n < view.top.n => view,
+            (early, view) => early.or(view)?,
+        };
         let cell = ViewCell {
             view: RefCell::new(Arc::clone(&view)),
             followers: RefCell::default(),
@@ -167,5 +171,18 @@ mod tests {
         assert!(!changed());
         cells.update(view(log, 4));
         assert!(changed());
+    }
+
+    #[test]
+    fn of_an_answer_and_the_news_that_overtook_it_the_newer_is_held() {
+        let agent: AgentId = "alice".parse().unwrap();
+        let log = LogId::desk(TenantId(uuid::Uuid::nil()), &agent);
+        for (answer, news) in [(3, 4), (4, 3)] {
+            let cells = Cells::<Desk>::default();
+            cells.expect(log);
+            cells.update(view(log, news));
+            let held = cells.arrived(log, Some(view(log, answer)), Instant::now());
+            assert_eq!(held.map(|view| view.top.n), Some(4));
+        }
     }
 }

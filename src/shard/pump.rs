@@ -165,15 +165,17 @@ impl CoreTable {
 
     /// Makes sure there is a replica. `true`: it was read just now.
     pub(super) async fn load<M: Machine>(&self, slot: &Slot<M>, may_be_new: bool) -> Asked<M, bool> {
-        if slot
-            .inner
-            .borrow()
-            .replica
-            .as_ref()
-            .is_some_and(|replica| may_be_new || replica.top.n > 0)
-        {
-            return Ok(false);
-        }
+        let missed = {
+            let inner = slot.inner.borrow();
+            if inner
+                .replica
+                .as_ref()
+                .is_some_and(|replica| may_be_new || replica.top.n > 0)
+            {
+                return Ok(false);
+            }
+            inner.missed
+        };
         let replica = match self.log.tail(slot.log).await? {
             Some(tail) => Replica::rebuild(&tail, self.options.tail_records).map_err(unreadable)?,
             None if may_be_new => self.empty(),
@@ -182,7 +184,24 @@ impl CoreTable {
                 return Err(ShardError::NoSuchLog);
             }
         };
-        slot.inner.borrow_mut().replica = Some(replica);
+        let overtaken = {
+            let mut inner = slot.inner.borrow_mut();
+            // Somebody else may have read, or appended, while this read was under way.
+            if inner
+                .replica
+                .as_ref()
+                .is_none_or(|known| known.top.n <= replica.top.n)
+            {
+                inner.replica = Some(replica);
+            }
+            inner.missed != missed
+        };
+        if overtaken {
+            // What was told meanwhile found no replica; it is in the store by now.
+            self.catch_up(slot).await?;
+        }
+        // Others may have read it before it was dropped.
+        self.publish(slot);
         Ok(true)
     }
 

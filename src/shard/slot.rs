@@ -39,6 +39,8 @@ pub(super) struct Inner<M: Machine> {
     pub(super) pumping: bool,
     /// Whether records of other nodes arrive.
     pub(super) watched: bool,
+    /// How often news came while there was no replica to take them. A read that began before them may not hold them.
+    pub(super) missed: u32,
     /// Cores that hold a view, one bit each.
     pub(super) readers: u64,
     /// The latest signal of each participant.
@@ -79,6 +81,7 @@ impl<M: Machine> Table<M> {
                     queue: VecDeque::new(),
                     pumping: false,
                     watched: false,
+                    missed: 0,
                     readers: 0,
                     signals: Vec::new(),
                     lanes: Vec::new(),

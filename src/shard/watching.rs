@@ -49,10 +49,14 @@ impl CoreTable {
         let Some(slot) = M::table(self).get(log) else {
             return;
         };
-        let taken = {
+        let (taken, read) = {
             let mut inner = slot.inner.borrow_mut();
             // While this node's own append is in flight its answer moves the replica; afterwards the gap shows.
-            inner.replica.as_mut().map(|replica| replica.take(record))
+            let taken = inner.replica.as_mut().map(|replica| replica.take(record));
+            if taken.is_none() {
+                inner.missed = inner.missed.wrapping_add(1);
+            }
+            (taken, inner.readers != 0)
         };
         match taken {
             Some(Ok(())) => self.publish(&slot),
@@ -61,6 +65,8 @@ impl CoreTable {
                 tracing::error!(%log, reason, "a record of another node cannot be read");
                 slot.inner.borrow_mut().replica = None;
             }
+            // Whoever reads it has seen a replica, and would otherwise wait for the next question.
+            None if read => self.refresh(slot),
             Some(Err(Misfit::Old)) | None => {}
         }
     }
@@ -110,11 +116,15 @@ impl CoreTable {
 
     /// Reads the logs whose tops differ. Replicas that could not be compared for too long are not believed any more.
     async fn compare<M: Machine>(self: &Rc<Self>, partition: u16) {
-        let slots = M::table(self).of_partition(partition, self.log.info().partitions);
-        let slots: Vec<_> = slots
+        let (slots, absent): (Vec<_>, Vec<_>) = M::table(self)
+            .of_partition(partition, self.log.info().partitions)
             .into_iter()
-            .filter(|slot| slot.inner.borrow().replica.is_some())
-            .collect();
+            .partition(|slot| slot.inner.borrow().replica.is_some());
+        // One that is being read has missed something like the others, and nothing yet to compare.
+        for slot in absent {
+            let mut inner = slot.inner.borrow_mut();
+            inner.missed = inner.missed.wrapping_add(1);
+        }
         for slots in slots.chunks(COMPARED) {
             let logs: Vec<LogId> = slots.iter().map(|slot| slot.log).collect();
             let Some(tops) = self.tops(partition, logs).await else {

@@ -72,8 +72,9 @@ async fn all_know_where_they_stand(pair: &Pair, chats: &[Customer], taken: usize
         for (told, positions) in told[taken..].iter_mut().zip(&read) {
             *told = positions.len();
         }
-        // While a desk is asked for a chat it does not wait, and those behind it are one place further on.
-        let knows = |ahead: usize, last: usize| last == ahead + 1 || last == ahead;
+        // While desks are asked for some chats those do not wait, and who stands behind is told a place further on. A desk that then
+        // refuses does not take that back: positions only fall.
+        let knows = |ahead: usize, last: usize| (1..=ahead + 1).contains(&last);
         let mut known = read.iter().enumerate();
         let Some((ahead, positions)) =
             known.find(|(ahead, positions)| positions.last().is_none_or(|last| !knows(*ahead, *last)))
