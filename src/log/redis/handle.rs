@@ -25,7 +25,7 @@ use super::error::{Access, damaged};
 use super::link::{Call, Link};
 use super::publication::{self, Written};
 use super::reply::{self, Items};
-use super::rollback::Recent;
+use super::rollback::{self, Recent};
 use super::subscribe::{self, Subscriber};
 
 /// Signals on their way; more are dropped.
@@ -42,7 +42,15 @@ pub(super) struct RedisCore {
 
 impl Drop for RedisCore {
     fn drop(&mut self) {
-        self.link.clients().for_each(connect::close);
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
+        let (link, recent) = (Arc::clone(&self.link), Arc::clone(&self.recent));
+        runtime.spawn(async move {
+            // Who ends in order need not be waited for.
+            let _ = rollback::let_go(&link, &recent).await;
+            link.clients().for_each(connect::close);
+        });
     }
 }
 

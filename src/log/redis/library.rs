@@ -23,6 +23,7 @@ const SOURCE: &str = concat!(
     include_str!("lua/outbound.lua"),
     include_str!("lua/matching.lua"),
     include_str!("lua/nodes.lua"),
+    include_str!("lua/fence.lua"),
 );
 
 /// What to do where the library is not as it should be.

@@ -15,6 +15,7 @@ use fred::error::ErrorKind;
 use fred::interfaces::{ClientLike, Resp3Frame};
 use fred::types::config::Options;
 use fred::types::{ClientState, ClusterHash, CustomCommand, Value};
+use tokio::sync::Notify;
 
 use crate::log::error::LogError;
 use crate::model::LogId;
@@ -26,6 +27,9 @@ use super::options::RedisOptions;
 
 /// A connection that is made anew is given this long before it may be made anew again.
 const RENEWAL_PAUSE: Duration = Duration::from_secs(30);
+
+/// How often a call is made that the server turned away for want of the functions, or before it was open.
+const TRIES: usize = 4;
 
 /// A call of one function.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +61,9 @@ pub(super) struct Link {
     partitions: Vec<Partition>,
     identity: Bytes,
     load_library: bool,
+    command_timeout: Duration,
+    /// Tells who mends that a partition is shut, and who waits that all are open.
+    pub(super) fence: Fence,
     max_in_flight: usize,
     in_flight: AtomicUsize,
     next_nonce: AtomicU64,
@@ -89,6 +96,8 @@ impl Link {
             partitions,
             identity,
             load_library: options.load_library,
+            command_timeout: options.command_timeout,
+            fence: Fence::default(),
             max_in_flight: options.max_in_flight,
             in_flight: AtomicUsize::new(0),
             next_nonce: AtomicU64::new(0),
@@ -123,28 +132,40 @@ impl Link {
     }
 
     /// Calls the function and returns its result. `args` follow nonce and identity; they are made again in the rare case that
-    /// the server did not know the function.
+    /// the server did not know the function, or was not open yet.
     pub(super) async fn call(
         &self,
         call: Call,
         args: impl Fn() -> Vec<Value>,
     ) -> Result<Resp3Frame, LogError> {
-        if let Some(result) = self.call_once(call, args()).await? {
-            return Ok(result);
+        let until = Instant::now() + self.command_timeout;
+        for _ in 0..TRIES {
+            match self.call_once(call, args()).await? {
+                Turned::Answered(result) => return Ok(result),
+                Turned::Unknown => {
+                    let policy = if self.load_library {
+                        library::Policy::Load
+                    } else {
+                        library::Policy::Verify
+                    };
+                    library::ensure(self.client(call.partition), policy).await?;
+                }
+                Turned::Shut => {
+                    self.fence
+                        .opened(until.saturating_duration_since(Instant::now()))
+                        .await
+                }
+            }
         }
-        let policy = if self.load_library {
-            library::Policy::Load
-        } else {
-            library::Policy::Verify
-        };
-        library::ensure(self.client(call.partition), policy).await?;
-        self.call_once(call, args())
-            .await?
-            .ok_or_else(|| LogError::unavailable("the redis functions are gone again"))
+        Err(LogError::unavailable("redis is not open yet"))
     }
 
-    /// `None`: the server does not know the function, so nothing happened.
-    async fn call_once(&self, call: Call, args: Vec<Value>) -> Result<Option<Resp3Frame>, LogError> {
+    /// How many partitions there are.
+    pub(super) fn partitions(&self) -> u16 {
+        u16::try_from(self.partitions.len()).unwrap_or(u16::MAX)
+    }
+
+    async fn call_once(&self, call: Call, args: Vec<Value>) -> Result<Turned, LogError> {
         let Call {
             function,
             access,
@@ -180,12 +201,7 @@ impl Link {
         }
     }
 
-    fn match_reply(
-        &self,
-        nonce: &Bytes,
-        reply: Resp3Frame,
-        access: Access,
-    ) -> Result<Option<Resp3Frame>, LogError> {
+    fn match_reply(&self, nonce: &Bytes, reply: Resp3Frame, access: Access) -> Result<Turned, LogError> {
         let mut parts = match reply {
             Resp3Frame::Array { data, .. } => data,
             Resp3Frame::SimpleError { data, .. } => return answer_error(&data, access),
@@ -202,9 +218,10 @@ impl Link {
             (Some(Resp3Frame::BlobString { data, .. }), 1) if data == "W" => Err(LogError::WrongStore {
                 reason: "the partition's identity is missing or another".to_owned(),
             }),
-            (Some(result), 1) => Ok(Some(result)),
+            (Some(Resp3Frame::BlobString { data, .. }), 1) if data == "B" => Ok(Turned::Shut),
+            (Some(result), 1) => Ok(Turned::Answered(result)),
             // A result of `false` ends the list.
-            (_, 0) => Ok(Some(Resp3Frame::Null)),
+            (_, 0) => Ok(Turned::Answered(Resp3Frame::Null)),
             _ => Err(error::damaged("envelope")),
         }
     }
@@ -267,6 +284,44 @@ impl Link {
     }
 }
 
+/// What became of a call.
+#[derive(Debug)]
+enum Turned {
+    /// The function's result.
+    Answered(Resp3Frame),
+    /// The server does not know the function, so nothing happened.
+    Unknown,
+    /// The server has begun anew and is not open before what it may have lost is put back (`lua/fence.lua`). Nothing happened.
+    Shut,
+}
+
+/// Between calls that meet a shut partition and the task that mends.
+#[derive(Debug, Default)]
+pub(super) struct Fence {
+    shut: Notify,
+    opened: Notify,
+}
+
+impl Fence {
+    /// Asks for mending and waits for it, but not for longer than this.
+    async fn opened(&self, at_most: Duration) {
+        let opened = self.opened.notified();
+        self.shut.notify_one();
+        // Whether it is open, the next try will tell.
+        let _ = tokio::time::timeout(at_most, opened).await;
+    }
+
+    /// Ready when somebody has met a shut partition.
+    pub(super) async fn shut(&self) {
+        self.shut.notified().await;
+    }
+
+    /// All partitions are open.
+    pub(super) fn open(&self) {
+        self.opened.notify_waiters();
+    }
+}
+
 /// A call's place among those in flight; taken even when there was none left, so that dropping it always gives one back.
 struct Place<'a>(&'a AtomicUsize);
 
@@ -276,9 +331,9 @@ impl Drop for Place<'_> {
     }
 }
 
-fn answer_error(text: &str, access: Access) -> Result<Option<Resp3Frame>, LogError> {
+fn answer_error(text: &str, access: Access) -> Result<Turned, LogError> {
     if error::is_missing_function(text) {
-        return Ok(None);
+        return Ok(Turned::Unknown);
     }
     Err(error::refused(text, access))
 }

@@ -21,6 +21,8 @@ pub(super) struct Ring {
     /// In order of arrival.
     order: VecDeque<(Instant, LogId, Position)>,
     bytes: usize,
+    /// When the store was last known to be as it was. Nothing grows old while it is away.
+    sound: Instant,
 }
 
 #[derive(Debug)]
@@ -30,9 +32,10 @@ struct Kept {
 }
 
 impl Ring {
-    pub(super) fn new(limits: RingLimits) -> Self {
+    pub(super) fn new(limits: RingLimits, now: Instant) -> Self {
         Self {
             limits,
+            sound: now,
             logs: HashMap::new(),
             order: VecDeque::new(),
             bytes: 0,
@@ -50,13 +53,19 @@ impl Ring {
         kept.insert(at, Kept { written, top });
         self.order.push_back((now, log, top));
         self.bytes += bytes;
-        self.forget(now);
+        self.forget();
+    }
+
+    /// The store is as it was, nothing is lost: what is old has long been on its disk and with its replicas.
+    pub(super) fn sound(&mut self, now: Instant) {
+        self.sound = now;
+        self.forget();
     }
 
     /// Drops what is too old or too much.
-    pub(super) fn forget(&mut self, now: Instant) {
+    fn forget(&mut self) {
         while let Some((at, log, top)) = self.order.front().copied()
-            && (now.duration_since(at) > self.limits.age || self.bytes > self.limits.bytes)
+            && (self.sound.saturating_duration_since(at) > self.limits.age || self.bytes > self.limits.bytes)
         {
             self.order.pop_front();
             let Some(kept) = self.logs.get_mut(&log) else {
@@ -83,8 +92,14 @@ impl Ring {
         let Some(kept) = self.logs.get(&log) else {
             return Lost::Nothing;
         };
-        if kept.back().is_none_or(|newest| newest.top.n <= top.n) {
+        let Some(newest) = kept.back().map(|newest| newest.top) else {
             return Lost::Nothing;
+        };
+        if newest == top {
+            return Lost::Nothing;
+        }
+        if newest.n < top.n {
+            return Lost::Unless(newest);
         }
         let mut at = top;
         let mut appends = Vec::new();
@@ -106,6 +121,8 @@ impl Ring {
 pub(super) enum Lost {
     /// Nothing that the ring knows of.
     Nothing,
+    /// Nothing, unless this is not in the log, which has grown beyond it.
+    Unless(Position),
     /// These, in this order, each continuing the one before.
     Known(Vec<Append>),
     /// Something, but nothing here continues what is left.
@@ -155,7 +172,7 @@ mod tests {
 
     /// A ring with records `1`..=`count`; returns the positions from before the first.
     fn filled(count: usize, now: Instant) -> (Ring, Vec<Position>) {
-        let mut ring = Ring::new(LIMITS);
+        let mut ring = Ring::new(LIMITS, now);
         let mut positions = vec![Position::default()];
         for n in 1..=count {
             let written = written(positions[n - 1], &n.to_string());
@@ -194,14 +211,30 @@ mod tests {
     fn what_is_old_is_forgotten() {
         let now = Instant::now();
         let (mut ring, positions) = filled(5, now);
-        ring.forget(now + Duration::from_secs(11));
+        ring.sound(now + Duration::from_secs(11));
         assert!(matches!(ring.lost(log(), positions[3]), Lost::Nothing));
         assert_eq!((ring.bytes, ring.logs().len()), (0, 0));
     }
 
     #[test]
+    fn nothing_grows_old_while_the_store_is_away() {
+        let now = Instant::now();
+        let (mut ring, positions) = filled(4, now);
+        let before = positions[4];
+        ring.keep(written(before, "5"), now + Duration::from_secs(60));
+        assert_eq!(texts(ring.lost(log(), positions[3])), ["4", "5"]);
+    }
+
+    #[test]
+    fn a_log_that_has_grown_on_may_be_another_history() {
+        let (ring, positions) = filled(2, Instant::now());
+        let grown = written(positions[2], "3").top();
+        assert!(matches!(ring.lost(log(), grown), Lost::Unless(at) if at == positions[2]));
+    }
+
+    #[test]
     fn what_is_too_much_is_forgotten_oldest_first() {
-        let mut ring = Ring::new(LIMITS);
+        let mut ring = Ring::new(LIMITS, Instant::now());
         let first = written(Position::default(), &"a".repeat(600));
         let second = written(first.top(), &"b".repeat(600));
         let between = first.top();

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 use fred::interfaces::EventInterface as _;
 use uuid::Uuid;
@@ -50,8 +51,9 @@ impl RedisStore {
             clients.push(connect::connect(&options, 1).await?);
         }
         let link = Arc::new(Link::new(clients, partitions, identity.encode(), &options));
-        let recent = Recent::new(Ring::new(options.ring));
+        let recent = Recent::new(Ring::new(options.ring, Instant::now()));
         let subscriber = Subscriber::connect(&options, Arc::clone(&link), Arc::clone(&recent)).await?;
+        rollback::mend(&link, &recent).await?;
         // They lose the server together: one of them is enough to see it.
         let reconnects = link.client(0).reconnect_rx();
         tokio::spawn(rollback::mind(

@@ -22,6 +22,8 @@ const WRITERS: usize = 80;
 const IN_FLIGHT: usize = 64;
 /// Chats that show that a node's cores reach the store again; nobody judges them.
 const PROBES: usize = 16;
+/// What Redis has not yet written to its disk when it is killed: the last ten appends or so.
+const LOST_BYTES: u64 = 20_000;
 /// Messages that must be acknowledged between two kills.
 const BETWEEN_KILLS: usize = 60;
 
@@ -323,6 +325,10 @@ fn nothing_acknowledged_is_lost_when_two_nodes_and_their_redis_are_killed_again_
             match kill % 3 {
                 2 => stage.outage(&probes, || {
                     redis.kill();
+                    // Every other time it comes back with an older history than it acknowledged.
+                    if kill % 2 == 0 {
+                        redis.lose_the_end(LOST_BYTES);
+                    }
                     redis.restart();
                 }),
                 node => nodes[node].crash(),

@@ -1,7 +1,8 @@
 //! A Redis that comes back with an older history.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use nexus::log::redis::RedisStore;
 use nexus::log::{Answer, Basis, NewEffect, PeerKey, SharedLog};
 use nexus::model::LogId;
 
@@ -130,5 +131,71 @@ fn a_node_that_only_watched_puts_back_what_a_dead_one_wrote() {
         has(&watcher, id, &["1", "2"]).await;
         let late = watcher.append(admitted(id, "late")).await.unwrap();
         assert_eq!(late, Answer::Closed, "it was put back whole");
+    });
+}
+
+#[test]
+fn nobody_goes_on_before_what_was_lost_is_back() {
+    let mut server = RedisServer::start();
+    on_a_core(async {
+        let (writer, other, id) = (node(&server).await, node(&server).await, session());
+        written(&writer, opening(id, "1")).await;
+        let older = history(&server);
+        written(&writer, admitted(id, "2")).await;
+        written(&writer, admitted(id, "3")).await;
+
+        roll_back(&mut server, &older);
+        // It knows nothing of 2 and 3, and asks as soon as it can.
+        let deadline = Instant::now() + PATIENCE;
+        while other.append(admitted(id, "late")).await.is_err() {
+            assert!(Instant::now() < deadline, "the store does not come back");
+            tokio::task::yield_now().await;
+        }
+        has(&other, id, &["1", "2", "3", "late"]).await;
+    });
+}
+
+#[test]
+fn what_redis_lost_is_held_for_as_long_as_it_is_away() {
+    let mut server = RedisServer::start();
+    on_a_core(async {
+        let mut options = options(&server.url());
+        // Far less than a restart takes.
+        options.ring.age = Duration::from_millis(1);
+        let (log, id) = (RedisStore::connect(options, 0).await.unwrap(), session());
+        written(&log, opening(id, "1")).await;
+        let older = history(&server);
+        written(&log, admitted(id, "2")).await;
+
+        roll_back(&mut server, &older);
+        recovered(&log).await;
+        has(&log, id, &["1", "2"]).await;
+    });
+}
+
+#[test]
+fn who_held_appends_and_died_is_not_waited_for_for_ever() {
+    let mut server = RedisServer::start();
+    on_a_core(async {
+        let log = node(&server).await;
+        server.command(&["ZADD", "{p0}:holders", "99999999999999", "a dead core"]);
+        server.kill();
+        server.restart();
+        recovered(&log).await;
+    });
+}
+
+#[test]
+fn a_core_that_ends_in_order_is_not_waited_for() {
+    let server = RedisServer::start();
+    on_a_core(async {
+        let (log, other) = (node(&server).await, node(&server).await);
+        drop(other);
+        let deadline = Instant::now() + PATIENCE;
+        while server.command(&["ZCARD", "{p0}:holders"]) != "1" {
+            assert!(Instant::now() < deadline, "it is still waited for");
+            tokio::task::yield_now().await;
+        }
+        recovered(&log).await;
     });
 }

@@ -171,6 +171,23 @@ impl RedisServer {
         panic!("redis-server did not restart: {refused}");
     }
 
+    /// Takes the last bytes from the append-only file of a killed server, as a disk does that was not asked in time.
+    pub(crate) fn lose_the_end(&self, bytes: u64) {
+        assert!(self.process.is_none(), "it still writes");
+        let files = std::fs::read_dir(self.folder().join("appendonlydir")).expect("an append-only file");
+        let newest = files
+            .map(|file| file.expect("a file").path())
+            .filter(|file| file.to_string_lossy().ends_with(".incr.aof"))
+            .max()
+            .expect("what was written since the last rewrite");
+        let file = std::fs::OpenOptions::new()
+            .write(true)
+            .open(newest)
+            .expect("to write it");
+        let length = file.metadata().expect("its length").len();
+        file.set_len(length.saturating_sub(bytes)).expect("to cut it");
+    }
+
     /// Sends one command and returns the answer as redis-cli prints it when not on a terminal.
     pub(crate) fn command(&self, arguments: &[&str]) -> String {
         let port = self.port.to_string();

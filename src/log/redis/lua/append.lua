@@ -187,7 +187,7 @@ local function publish(p, log, before, opened, args)
 end
 
 -- An append does not ask whose store it is while its log is there, for then the log would be another's too.
-register('append', {}, function(keys, args)
+local function append(keys, args)
   local p, now = string.sub(keys[1], 1, -6), now_ms()
   local function says(answer)
     return {args[1], answer}
@@ -352,4 +352,7 @@ register('append', {}, function(keys, args)
   end
   publish(p, log, top, openings > 0, args)
   return says({'A', log, first, n, hash, openings > 0 and 1 or 0, top.n, top.hash})
-end)
+end
+
+register('append', {}, append)
+register_unfenced('put_back', {}, append)

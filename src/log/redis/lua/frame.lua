@@ -20,17 +20,39 @@ local function is_ours(keys, args)
   return redis.call('GET', keys[1]) == args[2]
 end
 
-local function register(name, flags, callback)
+-- The partitions that are open, by KEYS[1]. This is no data: a server that has begun anew, or has just become a master, knows none,
+-- and says 'B' to every call until the nodes have put back what it may have lost (fence.lua).
+local open = {}
+
+local function register_unfenced(name, flags, callback)
   redis.register_function{function_name = 'nexus_2_' .. name, flags = flags, callback = callback}
 end
 
-local function define(name, flags, act)
-  register(name, flags, function(keys, args)
+local function register(name, flags, callback)
+  register_unfenced(name, flags, function(keys, args)
+    if not open[keys[1]] then
+      return {args[1], is_ours(keys, args) and 'B' or 'W'}
+    end
+    return callback(keys, args)
+  end)
+end
+
+-- A function that is only for data of this store.
+local function guarded(act)
+  return function(keys, args)
     if not is_ours(keys, args) then
       return {args[1], 'W'}
     end
     return {args[1], act(string.sub(keys[1], 1, -6), args)}
-  end)
+  end
+end
+
+local function define(name, flags, act)
+  register(name, flags, guarded(act))
+end
+
+local function define_unfenced(name, flags, act)
+  register_unfenced(name, flags, guarded(act))
 end
 
 -- The head of a log is one string: number and hash of the top; 1 for closed, 2 for erased bodies; number of the last snapshot; number

@@ -76,7 +76,7 @@ define('read', {'no-writes'}, function(p, args)
 end)
 
 -- args: logs. Two values a log: number and hash, 0 where there is none.
-define('tops', {'no-writes'}, function(p, args)
+local function tops(p, args)
   local out = {}
   for i = 3, #args do
     local at = head(p, args[i])
@@ -84,6 +84,15 @@ define('tops', {'no-writes'}, function(p, args)
     out[#out + 1] = at and at.hash or ZERO
   end
   return out
+end
+
+define('tops', {'no-writes'}, tops)
+define_unfenced('tops_left', {'no-writes'}, tops)
+
+-- args: log, number. Its hash, nothing where the log has no such record.
+define_unfenced('hash_left', {'no-writes'}, function(p, args)
+  local at, n = head(p, args[3]), tonumber(args[4])
+  return at and n >= at.base and n <= at.n and hash_at(p, args[3], at, n) or false
 end)
 
 -- args: log, numbers.
