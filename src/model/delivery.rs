@@ -18,6 +18,10 @@ pub enum DeliveryStatus {
     Delivered,
     /// The customer has seen it.
     Read,
+    /// The customer has followed a link in it.
+    Clicked,
+    /// The customer has answered it: said of messages of campaigns.
+    Replied,
     /// It could not be handed over.
     Undelivered,
     /// It was refused, by the provider or by us.
@@ -58,6 +62,8 @@ impl DeliveryStatus {
             Self::Sent => "Sent",
             Self::Delivered => "Delivered",
             Self::Read => "Read",
+            Self::Clicked => "Clicked",
+            Self::Replied => "Replied",
             Self::Undelivered => "Undelivered",
             Self::Failed => "Failed",
             Self::Bounced => "Bounced",
@@ -79,10 +85,18 @@ mod tests {
 
     #[test]
     fn a_status_never_moves_backwards_and_a_failure_stays() {
-        use DeliveryStatus::{Bounced, Complaint, Delivered, Failed, Queued, Read, Sent};
+        use DeliveryStatus::{
+            Bounced, Clicked, Complaint, Delivered, Failed, OptOut, Queued, Read, Replied, Sent,
+        };
         assert!(Queued.follows(None) && Sent.follows(Some(Queued)) && Read.follows(Some(Delivered)));
         assert!(!Sent.follows(Some(Delivered)) && !Sent.follows(Some(Sent)));
         assert!(!Delivered.follows(Some(Failed)) && !Failed.follows(Some(Bounced)));
+        assert!(Clicked.follows(Some(Read)) && Replied.follows(None) && !Read.follows(Some(Replied)));
+        assert!(
+            !Replied.follows(Some(Replied))
+                && !Replied.follows(Some(Failed))
+                && OptOut.follows(Some(Replied))
+        );
         assert!(Failed.follows(Some(Sent)) && Complaint.follows(Some(Delivered)));
     }
 }

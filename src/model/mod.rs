@@ -41,5 +41,5 @@ pub use session_event::{
     CloseReason, MessageKind, OfferKind, OfferOutcome, QueueReason, SessionEvent, SupervisionMode,
     UserDataChange,
 };
-pub use terms::Terms;
+pub use terms::{Home, Terms};
 pub use time::Millis;

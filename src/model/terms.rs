@@ -27,8 +27,24 @@ pub struct Terms {
     pub closing_text: String,
     /// How long its log is kept after its last record where that is longer than usual.
     pub keep_ms: u64,
+    /// Where it waits for an agent once its customer says something that asks for one; `None`: what opened it did, and it waits at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub home: Option<Home>,
     /// Who outside is told of it.
     pub links: Links,
+}
+
+/// A place in a queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Home {
+    /// The queue.
+    pub queue: String,
+    /// Larger is served first.
+    pub priority: u32,
+    /// Abilities the agent must have.
+    pub skills: Vec<String>,
+    /// How long an agent has to accept, milliseconds.
+    pub offer_ms: u64,
 }
 
 impl Default for Terms {
@@ -43,6 +59,7 @@ impl Default for Terms {
             idle_close_text: String::new(),
             closing_text: String::new(),
             keep_ms: 0,
+            home: None,
             links: Links::default(),
         }
     }

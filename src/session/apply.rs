@@ -55,6 +55,7 @@ impl Session {
                     at: record.at,
                     terms: (**terms).clone(),
                 }));
+                self.home = terms.home.as_ref().map(Place::from);
                 self.silence = Silence::Since(record.at);
             }
             SessionEvent::Joined {

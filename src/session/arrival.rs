@@ -108,7 +108,8 @@ impl Arrival {
 }
 
 impl Arrival {
-    /// What follows outside: the announced files are fetched, the reply is sent, the mailbox has it, and the session hears.
+    /// What follows outside: the announced files are fetched, the reply is sent, the mailbox has it, and the session hears. Of a STOP or a START it
+    /// does not: nobody need answer that, no bot and no agent who would be looked for.
     #[must_use]
     pub fn effects(&self, tenant: TenantId, channel: &str) -> Vec<Effect> {
         let files = self.stored.len() + self.announced.len();
@@ -128,7 +129,8 @@ impl Arrival {
             target: Target::Channel(channel.to_owned()),
             notice: Notice::Arrived,
         });
-        deliver.chain(entered).chain([Effect::Heard]).collect()
+        let heard = self.consent.is_none().then_some(Effect::Heard);
+        deliver.chain(entered).chain(heard).collect()
     }
 }
 

@@ -40,6 +40,8 @@ pub(super) fn open(draft: &mut Draft<'_>, open: &Open) -> Ruled {
     draft.push(joined, Body::text(&open.nickname));
     draft.service_line(open.welcome.as_deref().unwrap_or_default());
     match &open.terms.links {
+        // What opens it asks for nobody: it sleeps until the customer writes again.
+        _ if open.terms.home.is_some() => {}
         Links { bot: None, .. } => draft.queue(open.place.clone(), None, QueueReason::New),
         // What opens a session by a channel is a message, and the bot answers that.
         Links { channel: Some(_), .. } => {}

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::model::{
-    AgentId, Crossing, DeliveryStatus, LogId, Media, MediaId, MessageKind, Millis, ParticipantId,
+    AgentId, Crossing, DeliveryStatus, Home, LogId, Media, MediaId, MessageKind, Millis, ParticipantId,
     SupervisionMode, TenantId, Terms, TransportId, UserDataChange, Visibility,
 };
 
@@ -122,6 +122,28 @@ pub struct Place {
     pub skills: Vec<String>,
     /// How long an agent has to accept, milliseconds.
     pub offer_ms: u64,
+}
+
+impl From<&Home> for Place {
+    fn from(home: &Home) -> Self {
+        Self {
+            queue: home.queue.clone(),
+            priority: home.priority,
+            skills: home.skills.clone(),
+            offer_ms: home.offer_ms,
+        }
+    }
+}
+
+impl From<&Place> for Home {
+    fn from(place: &Place) -> Self {
+        Self {
+            queue: place.queue.clone(),
+            priority: place.priority,
+            skills: place.skills.clone(),
+            offer_ms: place.offer_ms,
+        }
+    }
 }
 
 /// What the service's own side does in a session.

@@ -11,19 +11,19 @@ use std::rc::Rc;
 use bytes::Bytes;
 
 use crate::log::{
-    Answer, Append, Basis, EffectId, Key, LogError, NewEffect, NewRecord, PeerKey, Referred, SharedLog,
-    StoredBody, StoredRecord,
+    Answer, Append, Basis, EffectId, Key, LogError, NewEffect, NewRecord, Referred, SharedLog, StoredBody,
+    StoredRecord,
 };
 use crate::model::{
     BatchHead, Body, DeliveryStatus, Effect, FeedEvent, LogId, Millis, Notice, Position, Record,
-    RecordStatus, Spread, Target, TenantId,
+    RecordStatus, Target, TenantId,
 };
 use crate::protocol::campaign::Batch;
 use crate::protocol::entry;
 use crate::runtime::Clock;
 
 /// A batch is kept so long after its last record, in milliseconds: as long as a provider's reference leads to it.
-const BATCH_MS: u64 = 7 * 24 * 3_600_000;
+pub(super) const BATCH_MS: u64 = 7 * 24 * 3_600_000;
 /// Statuses are kept for this long, in milliseconds.
 const STATUS_MS: u64 = 72 * 3_600_000;
 /// Records read at once.
@@ -66,9 +66,13 @@ pub struct Statuses {
 
 /// The campaigns of one core.
 pub struct Campaigns {
-    log: SharedLog,
-    clock: Clock,
+    pub(super) log: SharedLog,
+    pub(super) clock: Clock,
     known: RefCell<HashMap<LogId, KnownBatch>>,
+    /// Tenants of which it is written down that a campaign wrote to somebody, and when that was written.
+    pub(super) marked: RefCell<HashMap<TenantId, u64>>,
+    /// Whether a tenant's campaigns wrote to anybody, and when that was asked.
+    pub(super) lately: RefCell<HashMap<TenantId, (u64, bool)>>,
 }
 
 impl Campaigns {
@@ -79,6 +83,8 @@ impl Campaigns {
             log,
             clock,
             known: RefCell::default(),
+            marked: RefCell::default(),
+            lately: RefCell::default(),
         })
     }
 
@@ -373,38 +379,6 @@ impl Campaigns {
         self.log.refer(ack_key(tenant), at, 2 * STATUS_MS).await
     }
 
-    /// Remembers which message of a campaign a customer got last. `peer` has at most 250 bytes.
-    pub async fn said_to(&self, peer: Bytes, log: LogId, n: u64) {
-        // Without it only their own word for it is missing: they are not written to again all the same.
-        if let Err(error) = self
-            .log
-            .refer(said_key(&peer), Referred { log, n }, BATCH_MS)
-            .await
-        {
-            tracing::warn!(%error, %log, n, "whom a campaign wrote to was not kept");
-        }
-    }
-
-    /// A customer opted out: that is the end of the message of a campaign they got last, if they got any.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn opted_out(&self, peer: Bytes) -> Result<(), LogError> {
-        match self.log.referred(said_key(&peer)).await? {
-            Some(at) => self.note(at.log, at.n, DeliveryStatus::OptOut, None, None).await,
-            None => Ok(()),
-        }
-    }
-
-    /// Whether somebody wants to hear nothing from us by a channel.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn is_opted_out(&self, peer: Bytes) -> Result<bool, LogError> {
-        let partition = Spread::of(&[&peer]).partition(self.log.info().partitions);
-        self.log.opted_out(partition, PeerKey(peer)).await
-    }
-
     fn record(&self, event: FeedEvent, body: Body, snapshot: bool) -> NewRecord {
         let stored = entry::encode(&Record {
             at: Millis(self.clock.wall_ms()),
@@ -470,10 +444,6 @@ fn append(
 
 fn ack_key(tenant: TenantId) -> Bytes {
     [b"a-campaign-", &tenant.0.as_bytes()[..]].concat().into()
-}
-
-fn said_key(peer: &Bytes) -> Bytes {
-    [b"a-said-", &peer[..]].concat().into()
 }
 
 fn decode(stored: &StoredRecord) -> Result<Record<FeedEvent>, LogError> {

@@ -30,6 +30,7 @@ mod measures;
 mod options;
 mod pump;
 mod replica;
+mod replies;
 mod router;
 mod slot;
 mod sweep;

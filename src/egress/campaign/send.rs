@@ -52,7 +52,12 @@ impl Campaign {
         else {
             return self.end(delivery, n, "erased", "the message was erased").await;
         };
-        let peer = peer_name(delivery.tenant, &channel.id.to_string(), &message.to);
+        // As the customer's own message will name them: a mailbox in small letters.
+        let address = match channel.value.media {
+            Media::Email => message.to.to_lowercase(),
+            _ => message.to.clone(),
+        };
+        let peer = peer_name(delivery.tenant, &channel.id.to_string(), &address);
         if self.campaigns.is_opted_out(peer.clone()).await? {
             let (code, detail) = ("opted-out", "the customer opted out");
             self.note(delivery, n, DeliveryStatus::OptOut, Some((code, detail)))
@@ -80,14 +85,12 @@ impl Campaign {
         let outbound = self.outbound(&channel, delivery, n, message, at);
         let made = self.tries.made(delivery.id) + 1;
         match way.transmit(delivery, made, &channel, &outbound).await {
-            Sent::Accepted { reference } => {
+            Sent::Accepted { reference, .. } => {
                 if let Some(theirs) = &reference {
                     refer(shards, delivery, &channel, n, theirs).await;
                 }
                 self.note(delivery, n, DeliveryStatus::Sent, None).await?;
-                if channel.value.media == Media::Sms {
-                    self.campaigns.said_to(peer, log, n).await;
-                }
+                self.campaigns.said_to(delivery.tenant, peer, log, n).await;
                 Ok(Verdict::Done)
             }
             Sent::Refused { code, detail } => self.end(delivery, n, &code, &detail).await,

@@ -9,12 +9,12 @@ use uuid::Uuid;
 
 use crate::log::media::{Kept, NotKept, SharedMedia, keep, known};
 use crate::log::{Index, Key};
-use crate::model::{Digest, LogId, Media, MediaId, MessageId, Millis, Spread};
+use crate::model::{Digest, Home, LogId, Media, MediaId, MessageId, Millis, Spread};
 use crate::protocol::channel::sms::gates::Gates;
 use crate::protocol::channel::sms::keywords::Keyword;
 use crate::protocol::channel::sms::rules::Rules;
 use crate::protocol::channel::sms::velocity::Caps;
-use crate::protocol::channel::{Attachment, AttachmentSource, Callback, Inbound};
+use crate::protocol::channel::{Attachment, AttachmentSource, Callback, Inbound, peer_name};
 use crate::protocol::file::Refused;
 use crate::provisioning::Snapshot;
 use crate::provisioning::objects::{Channel, Stored};
@@ -146,7 +146,12 @@ impl Intake {
         let elsewhere = thread.is_some();
         let peer =
             thread.unwrap_or_else(|| peer_key(channel, &message.from, message.conversation.as_deref()));
-        let opening = opening(snapshot, channel, &peer, &message, now).ok_or(Refusal::LeadsNowhere)?;
+        let mut opening = opening(snapshot, channel, &peer, &message, now).ok_or(Refusal::LeadsNowhere)?;
+        if consent.is_some() {
+            // Nobody is looked for, and nothing is said but what answers it.
+            opening.terms.home = Some(Home::from(&opening.place));
+            opening.welcome = None;
+        }
         let id = MessageId(Uuid::new_v4());
         let key = Key {
             key: key_of(channel, &message.id),
@@ -161,6 +166,9 @@ impl Intake {
             // The session knows one mailbox of its customer; the agent must know that this came from another.
             message.text = format!("{}:\n\n{}", message.from, message.text);
         }
+        // An automatic answer is nobody's.
+        let replies = (consent.is_none() && !message.automatic)
+            .then(|| peer_name(channel.tenant, &channel.id.to_string(), &message.from));
         let (mut arrival, kept) = self.arrival(channel, message, id, consent).await?;
         arrival.reply = reply;
         let indexes = consent.map(|given| {
@@ -191,9 +199,16 @@ impl Intake {
             }
         }
         let admitted = admitted.map_err(refusal)?;
-        if consent == Some(false) {
-            self.told_to_stop(stopped).await?;
-        }
+        let told = match (consent, replies) {
+            (Some(false), _) => self.campaigns.opted_out(stopped).await,
+            (_, Some(peer)) => self.campaigns.replied(channel.tenant, peer).await,
+            _ => Ok(()),
+        };
+        // The campaign that wrote to a customer last hears of it. The provider comes again until it has.
+        told.map_err(|error| {
+            tracing::warn!(%error, "a campaign was not told of an answer");
+            Refusal::Unavailable
+        })?;
         let told = admitted
             .before
             .as_deref()
@@ -202,14 +217,6 @@ impl Intake {
             session: admitted.log,
             first: admitted.first,
             message: told.map_or(id, MessageId),
-        })
-    }
-
-    /// The campaign that wrote to a customer last hears that they want no more. The provider comes again until it has.
-    async fn told_to_stop(&self, peer: Bytes) -> Result<(), Refusal> {
-        self.campaigns.opted_out(peer).await.map_err(|error| {
-            tracing::warn!(%error, "a campaign was not told of an opt-out");
-            Refusal::Unavailable
         })
     }
 

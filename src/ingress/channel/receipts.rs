@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use crate::log::LogError;
-use crate::model::{BatchHead, LogId, LogKind};
+use crate::model::{BatchHead, DeliveryStatus, LogId, LogKind};
 use crate::protocol::channel::{Receipt, Reference, parse_id, reference_key};
 use crate::provisioning::objects::{Channel, Stored};
 use crate::session::{Rejection, ServiceAct, SessionInput};
@@ -46,7 +46,11 @@ impl Intake {
             .collect();
         let act = ServiceAct::Delivered {
             of,
-            status: receipt.status,
+            // What an agent is shown of a mail is whether it was read.
+            status: match receipt.status {
+                DeliveryStatus::Clicked => DeliveryStatus::Read,
+                status => status,
+            },
             about,
         };
         match self.shards.session(session, SessionInput::Service(act)).await {

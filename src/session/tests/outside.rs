@@ -5,8 +5,8 @@ use serde_json::{Map, json};
 use uuid::Uuid;
 
 use crate::model::{
-    DeliveryStatus, Effect, Links, LogId, Media, Millis, Notice, ParticipantId, Record, SessionEvent, Target,
-    TenantId, Terms, TransportId,
+    DeliveryStatus, Effect, Home, Links, LogId, Media, Millis, Notice, ParticipantId, Record, SessionEvent,
+    Target, TenantId, Terms, TransportId,
 };
 use crate::session::{
     Arrival, BotAct, BotThen, Circumstances, Decision, Open, Phase, Place, Rejection, ServiceAct, Session,
@@ -25,6 +25,14 @@ struct Stage {
 
 impl Stage {
     fn open(links: Links) -> Self {
+        Self::with(links, None)
+    }
+
+    fn quiet(links: Links) -> Self {
+        Self::with(links, Some(Home::from(&place("sms"))))
+    }
+
+    fn with(links: Links, home: Option<Home>) -> Self {
         let mut stage = Self {
             state: Session::default(),
             top: 0,
@@ -47,6 +55,7 @@ impl Stage {
             welcome: None,
             terms: Terms {
                 links,
+                home,
                 ..Terms::default()
             },
         };
@@ -336,5 +345,19 @@ fn what_answers_a_stop_stands_after_it_and_is_sent() {
         target: Target::Channel("ch-1".to_owned()),
         notice: Notice::Replied { after: 2 },
     };
-    assert_eq!(stop.effects(TenantId(Uuid::nil()), "ch-1"), [sent, Effect::Heard]);
+    // It wakes no session and no bot.
+    assert_eq!(stop.effects(TenantId(Uuid::nil()), "ch-1"), [sent]);
+}
+
+#[test]
+fn what_asks_for_nobody_opens_a_session_that_sleeps_until_its_customer_writes() {
+    let mut stage = Stage::quiet(by_sms());
+    assert_eq!(stage.state.phase(), &Phase::Parked);
+    assert!(
+        stage.told.iter().all(|(_, notice)| *notice != Notice::Started),
+        "{:?}",
+        stage.told
+    );
+    stage.ask(&SessionInput::Heard { n: stage.top }).unwrap();
+    assert!(matches!(stage.state.phase(), Phase::Waiting { place, .. } if place.queue == "sms"));
 }

@@ -309,7 +309,8 @@ fn status_named(name: &str) -> Option<DeliveryStatus> {
     Some(match name {
         "queued" | "deferred" => DeliveryStatus::Queued,
         "delivered" => DeliveryStatus::Delivered,
-        "opened" | "clicked" => DeliveryStatus::Read,
+        "opened" => DeliveryStatus::Read,
+        "clicked" => DeliveryStatus::Clicked,
         "bounced" => DeliveryStatus::Bounced,
         "rejected" | "failed" => DeliveryStatus::Failed,
         "complained" => DeliveryStatus::Complaint,

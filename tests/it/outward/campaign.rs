@@ -340,6 +340,9 @@ fn who_opted_out_gets_nothing_and_the_campaign_that_wrote_to_them_hears_of_it() 
     let customer = "+12025550001";
     assert_eq!(site.post(&batch("b-1", 2)).0, 202);
     site.until("b-1", &json!({"Sent": 2}));
+    // What they answer first is the reply to it, and a STOP is the end of it.
+    site.hears("theirs-0", customer, "Which order?");
+    site.until("b-1", &json!({"Sent": 1, "Replied": 1}));
     site.hears("theirs-1", customer, "STOP");
     site.until("b-1", &json!({"Sent": 1, "OptOut": 1}));
     assert_eq!(site.post(&batch("b-2", 2)).0, 202);
@@ -347,6 +350,20 @@ fn who_opted_out_gets_nothing_and_the_campaign_that_wrote_to_them_hears_of_it() 
     site.hears("theirs-2", customer, "START");
     assert_eq!(site.post(&batch("b-3", 2)).0, 202);
     site.until("b-3", &json!({"Sent": 2}));
+    // Somebody to whom no campaign wrote answers none.
+    site.hears("theirs-3", "+12025557777", "Hello");
+    site.hears("theirs-4", customer, "Thank you");
+    site.hears("theirs-5", customer, "Thank you again");
+    site.until("b-3", &json!({"Sent": 1, "Replied": 1}));
+    let mut told = Vec::new();
+    on_a_core(async {
+        let mut stream = site.stream().await;
+        told = stream.statuses(9).await;
+    });
+    let replied: Vec<&Value> = told.iter().filter(|frame| frame["status"] == "Replied").collect();
+    assert_eq!(replied.len(), 2, "once for each message: {told:?}");
+    let about = |frame: &Value| (frame["batchId"].clone(), frame["recordHandle"].clone());
+    assert_eq!(about(replied[1]), (json!("b-3"), json!("9001")));
     let seen = peer.seen(0);
     let offers = |text: &str| seen.iter().filter(|seen| seen.json()["text"] == text).count();
     assert_eq!((offers("Offer 0"), offers("Offer 1")), (3, 2));

@@ -324,7 +324,8 @@ impl Event {
             .unwrap_or_default();
         let status = match (self.record_type.as_str(), kind) {
             ("Delivery", _) => DeliveryStatus::Delivered,
-            ("Open" | "Click", _) => DeliveryStatus::Read,
+            ("Open", _) => DeliveryStatus::Read,
+            ("Click", _) => DeliveryStatus::Clicked,
             ("SpamComplaint", _)
             | ("Bounce" | "SubscriptionChange", "SpamComplaint" | "SpamNotification") => {
                 DeliveryStatus::Complaint

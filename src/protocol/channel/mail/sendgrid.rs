@@ -260,7 +260,8 @@ fn event(event: &Value) -> Callback {
     let status = match text("event").unwrap_or_default() {
         "processed" | "deferred" => DeliveryStatus::Queued,
         "delivered" => DeliveryStatus::Delivered,
-        "open" | "click" => DeliveryStatus::Read,
+        "open" => DeliveryStatus::Read,
+        "click" => DeliveryStatus::Clicked,
         "bounce" => DeliveryStatus::Bounced,
         "dropped" if text("reason") == Some("Unsubscribed Address") => DeliveryStatus::OptOut,
         "dropped" => DeliveryStatus::Failed,

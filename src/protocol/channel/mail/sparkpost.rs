@@ -225,9 +225,8 @@ fn event((_, event): &(String, Value)) -> Callback {
         ("bounce" | "out_of_band", _) => DeliveryStatus::Bounced,
         ("injection" | "delay", _) => DeliveryStatus::Queued,
         ("delivery", _) => DeliveryStatus::Delivered,
-        ("open" | "initial_open" | "amp_open" | "amp_initial_open" | "click" | "amp_click", _) => {
-            DeliveryStatus::Read
-        }
+        ("open" | "initial_open" | "amp_open" | "amp_initial_open", _) => DeliveryStatus::Read,
+        ("click" | "amp_click", _) => DeliveryStatus::Clicked,
         ("spam_complaint", _) => DeliveryStatus::Complaint,
         ("policy_rejection" | "generation_failure" | "generation_rejection", _) => DeliveryStatus::Failed,
         _ => return Callback::Ignored("other-event"),

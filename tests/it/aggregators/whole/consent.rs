@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::given::{
-    CUSTOMER, INBOUND, More, Site, Store, TWILIO_TOKEN, fields, redis, text, twilio, twilio_signs,
+    CUSTOMER, INBOUND, More, OTHER_CUSTOMER, Site, Store, TWILIO_TOKEN, fields, redis, text, twilio,
+    twilio_signs,
 };
 use super::journey::{sees, takes};
 use crate::net_server::on_a_core;
@@ -85,6 +86,53 @@ async fn a_stop_holds_in_every_session_until_a_start(mut site: Site) {
     assert_eq!(sent(&site, 5), all);
     drop(alice);
     site.logs_hold_none_of(&[]);
+}
+
+/// Who has no session says STOP, and nobody is looked for.
+async fn a_stop_of_a_stranger_is_confirmed_and_offered_to_nobody(mut site: Site) {
+    let say = |sid: &str, from: &str, words: &str| (TWILIO_TOKEN, INBOUND, text(sid, from, words));
+    let told = twilio_signs(&[
+        say("SM1", CUSTOMER, "STOP"),
+        say("SM2", OTHER_CUSTOMER, "planted: is anybody there?"),
+        say("SM3", CUSTOMER, "planted: I changed my mind"),
+    ]);
+    let mut alice = site.node().agent("alice", "sms").await;
+    assert_eq!(told[0].post(&site), 200);
+    assert_eq!(sent(&site, 1), ["planted: you will hear nothing more"]);
+    // Whoever writes after it is offered, and nothing was before.
+    assert_eq!(told[1].post(&site), 200);
+    let session = takes(&mut alice).await;
+    assert_eq!(alice.texts(&session), ["planted: is anybody there?"]);
+    alice.does("complete", json!({"session": session})).await;
+    drop(alice);
+    // What was said holds after a crash, for the words that come next: those are offered.
+    site.crash();
+    let mut alice = site.node().agent("alice", "sms").await;
+    assert_eq!(told[2].post(&site), 200);
+    let session = takes(&mut alice).await;
+    alice.hears("planted: I changed my mind").await;
+    let words = json!({"session": session, "message": "planted: good to hear"});
+    let refused = alice.command("send-message", words).await;
+    assert_ne!(refused["status"]["code"], 0, "{refused}");
+    assert_eq!(site.provider.count(), 1);
+    drop(alice);
+    site.logs_hold_none_of(&[]);
+}
+
+#[test]
+fn a_stop_of_a_stranger_is_offered_to_nobody_on_the_embedded_default() {
+    on_a_core(async {
+        let site = Site::new(Store::Embedded, twilio, &WORDS);
+        a_stop_of_a_stranger_is_confirmed_and_offered_to_nobody(site).await;
+    });
+}
+
+#[test]
+fn a_stop_of_a_stranger_is_offered_to_nobody_on_redis() {
+    on_a_core(async {
+        let site = Site::new(redis(), twilio, &WORDS);
+        a_stop_of_a_stranger_is_confirmed_and_offered_to_nobody(site).await;
+    });
 }
 
 #[test]
