@@ -9,6 +9,7 @@ use hyper::{Method, StatusCode};
 
 use crate::ingress::aggregators::Aggregators;
 use crate::ingress::answer;
+use crate::ingress::media::GivenFiles;
 use crate::ingress::messaging::Messaging;
 use crate::ingress::securemail::SecureMail;
 use crate::ingress::widgets::Widgets;
@@ -37,6 +38,8 @@ pub struct Public {
     pub workspace: Workspace,
     /// Connection 1.
     pub messaging: Messaging,
+    /// Files at the addresses that were given out for them.
+    pub files: GivenFiles,
     /// Secure e-mail.
     pub securemail: SecureMail,
     /// Connection 11, inwards.
@@ -60,6 +63,7 @@ impl Public {
             route::Public::Provisioning => front.judged(self.provisioning.call(request).await, true, peer),
             // A signature that does not fit is slowed down like a credential that is refused.
             route::Public::Messaging => front.judged(self.messaging.call(request).await, true, peer),
+            route::Public::Media => self.files.call(&request).await,
             route::Public::DeadLetters => {
                 let who = front.principal(request.headers());
                 front.judged(self.dead_letters.call(who, request).await, true, peer)

@@ -1,5 +1,6 @@
 //! The path table of the public listener: which handler a path belongs to, and the bounded name it has in metrics.
 
+use crate::ingress::media;
 use crate::ingress::messaging::Messaging;
 
 use super::contacts::Contacts;
@@ -14,6 +15,8 @@ pub enum Public {
     Workspace,
     /// Connection 1.
     Messaging,
+    /// Files at the addresses that were given out for them.
+    Media,
     /// Secure e-mail.
     SecureMail,
     /// Connection 11.
@@ -55,6 +58,8 @@ impl Public {
             Self::SecureMail
         } else if under("/nexus/v3/aggregators") {
             Self::Aggregators
+        } else if path.starts_with(media::PREFIX) {
+            Self::Media
         } else if Messaging::serves(path) {
             Self::Messaging
         } else if DeadLetters::serves(path) {
@@ -79,6 +84,7 @@ pub fn name(path: &str) -> &'static str {
         Public::Workspace => "/nexus/v3/agents/me",
         Public::Messaging if path.ends_with("/media") => "/nexus/v3/channels/{id}/media",
         Public::Messaging => "/nexus/v3/channels/{id}/messages",
+        Public::Media => "/nexus/v3/media/{address}",
         Public::SecureMail => mail_name(path),
         Public::Aggregators => "/nexus/v3/aggregators/{provider}/{id}",
         Public::DeadLetters => "/nexus/v3/dead-letters",
@@ -135,6 +141,7 @@ mod tests {
             Public::of("/nexus/v3/aggregators/twilio/c-1/inbound"),
             Public::Aggregators
         );
+        assert_eq!(Public::of("/nexus/v3/media/AQAB"), Public::Media);
         assert_eq!(Public::of("/nexus/v3/securemail"), Public::SecureMail);
         assert_eq!(Public::of("/nexus/v3/history/search"), Public::Contacts);
         assert_eq!(Public::of("/nexus/v3/contacts/erase"), Public::Contacts);

@@ -43,6 +43,7 @@ pub(super) fn workspace(config: &Config) -> WorkspaceSettings {
         reconnect_window: config.drain.window,
         allowed_origins: config.agent.allowed_origins.clone(),
         upload_limit: config.media.max_file.0,
+        segments: limits.texts.segments,
         socket: Rc::new(SocketLimits::new(
             &limits.websocket,
             &config.agent,

@@ -86,7 +86,9 @@ pub(super) fn dispatcher(
     let config = &parts.config;
     let channels = ChannelSettings {
         base: base(config),
+        address_ttl: config.media.address_ttl,
         max_file: config.media.max_file.len(),
+        segments: config.limits.texts.segments,
         texts: limits::texts(config).1,
     };
     Dispatcher {

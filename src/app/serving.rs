@@ -22,6 +22,7 @@ use crate::ingress::aggregators::{AggregatorSettings, Aggregators, Feeder, Spool
 use crate::ingress::campaign::{Campaigning, CampaigningParts};
 use crate::ingress::channel::Intake;
 use crate::ingress::designer::Designer;
+use crate::ingress::media::GivenFiles;
 use crate::ingress::messaging::{Messaging, MessagingSettings};
 use crate::ingress::securemail::{SecureMail, SecureMailSettings};
 use crate::ingress::tenant::{TenantOptions, TenantService};
@@ -352,6 +353,7 @@ fn services(parts: &Parts, shards: &Shards, made: Made) -> (Rc<Public>, Rc<Inter
         },
         Uuid::new_v4().as_u64_pair().0,
     );
+    let files = GivenFiles::new(Rc::clone(&media), parts.snapshots.clone(), parts.clock.clone());
     let messaging = Messaging::new(
         Rc::clone(&intake),
         media,
@@ -386,6 +388,7 @@ fn services(parts: &Parts, shards: &Shards, made: Made) -> (Rc<Public>, Rc<Inter
         widgets,
         workspace,
         messaging,
+        files,
         securemail,
         aggregators,
         dead_letters: DeadLetters::new(shards.clone()),

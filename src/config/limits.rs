@@ -167,6 +167,8 @@ section! {
         pub sent: Option<Rate> = Some(Rate::per_minute(20, 40)),
         /// By one channel to all numbers.
         pub channel: Option<Rate> = None,
+        /// Short messages that one text may be.
+        pub segments: usize = 10,
     }
 }
 

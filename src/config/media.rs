@@ -21,5 +21,7 @@ section! {
             .to_vec(),
         /// The longest an upload may take.
         pub upload_timeout: Duration = Duration::from_secs(120),
+        /// How long a file can be fetched at the address that a provider or a customer was given for it. At most 13 days.
+        pub address_ttl: Duration = Duration::from_secs(7 * 24 * 3_600),
     }
 }

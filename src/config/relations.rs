@@ -249,6 +249,17 @@ fn outbound(config: &Config, must: &mut Must<'_>) {
         ),
     );
     must(
+        config.limits.texts.segments > 0,
+        "limits.texts.segments",
+        "must be above zero: else no text is ever sent".to_owned(),
+    );
+    must(
+        !config.media.address_ttl.is_zero()
+            && config.media.address_ttl <= Duration::from_secs(13 * 24 * 3_600),
+        "media.address_ttl",
+        "must be above zero and at most 13d: the key that signs an address is not kept longer".to_owned(),
+    );
+    must(
         outbound.client_cert_file.is_some() == outbound.client_key_file.is_some(),
         "outbound",
         "client_cert_file and client_key_file belong together".to_owned(),

@@ -11,6 +11,7 @@ pub mod codes;
 pub mod designer;
 pub mod fields;
 pub mod files;
+pub mod media;
 pub mod messaging;
 pub mod outcome;
 pub mod securemail;

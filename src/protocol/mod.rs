@@ -19,6 +19,7 @@ pub mod expression;
 pub mod file;
 pub mod gws;
 pub mod hub_signature;
+pub mod media_address;
 pub mod plugin_session;
 pub mod sealed;
 pub mod securemail;

@@ -113,7 +113,9 @@ metrics! {
     CAMPAIGN_MESSAGES "nexus_campaign_messages_total" Kind::Counter, ["outcome"],
         "Messages of campaigns: accepted, refused, sent, failed, opted_out.";
     TEXTS_STOPPED "nexus_texts_stopped_total" Kind::Counter, ["direction", "reason"],
-        "Text messages that a tenant's or the node's rules let neither in nor out: number, too-many.";
+        "Text messages that a tenant's or the node's rules let neither in nor out: number, too-many, too-long.";
+    TEXT_SEGMENTS "nexus_text_segments_total" Kind::Counter, ["provider", "encoding"],
+        "Short messages that providers have accepted, by alphabet: gsm7, ucs2.";
     SPOOLED "nexus_spooled_total" Kind::Counter, ["outcome"],
         "Callbacks kept on disk while the log was away: kept, full, failed, fed, set-aside.";
     SPOOL_HELD "nexus_spool_entries" Kind::Gauge, [], "Callbacks on disk that are not in the log yet.";

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
@@ -21,8 +22,12 @@ use crate::shard::{Delivery, Shards, Verdict};
 pub struct ChannelSettings {
     /// The base of our public addresses, without a slash at its end.
     pub base: String,
+    /// How long a file can be fetched at the address we give it.
+    pub address_ttl: Duration,
     /// Bytes of a file that is fetched.
     pub max_file: usize,
+    /// Short messages that one text may be, where a channel does not say otherwise.
+    pub segments: usize,
     /// Text messages, where a channel does not say otherwise.
     pub texts: Caps,
 }

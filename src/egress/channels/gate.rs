@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::model::{Media, Millis};
+use crate::protocol::channel::Outbound;
 use crate::protocol::channel::sms::rules::Rules;
+use crate::protocol::channel::sms::size::Size;
 use crate::provisioning::objects::{Channel, Stored};
 use crate::telemetry::names;
 
@@ -35,11 +37,19 @@ pub(super) enum Held {
 
 impl Channels {
     /// Counts a text message to a number, or holds it.
-    pub(super) fn may_leave(&self, channel: &Stored<Channel>, number: &str) -> Result<(), Held> {
+    pub(super) fn may_leave(&self, channel: &Stored<Channel>, message: &Outbound) -> Result<(), Held> {
         if channel.value.media != Media::Sms {
             return Ok(());
         }
-        let rules = Rules::of(&channel.value.config).0;
+        let (rules, number) = (Rules::of(&channel.value.config).0, message.to.as_str());
+        // An agent was told before it was said. What a program says must fit as well.
+        if Size::of(&message.text).segments > rules.segments.unwrap_or(self.settings.segments) {
+            stopped("too-long");
+            return Err(Held::Back(
+                "too-long",
+                "the text has more segments than the channel sends",
+            ));
+        }
         let mut caps = self.settings.texts;
         caps.per_number = rules.caps.per_number.or(caps.per_number);
         caps.per_channel = rules.caps.per_channel.or(caps.per_channel);

@@ -9,11 +9,12 @@ use serde_json::Value;
 
 use crate::egress::dispatcher::About;
 use crate::log::media::MediaReader;
-use crate::model::{Body, Media, MediaId, MessageKind, Role, SessionEvent, TenantId};
+use crate::model::{Body, Media, MediaId, MessageKind, Millis, Role, SessionEvent, TenantId};
 use crate::protocol::channel::mail::{SubjectToken, reply_subject};
 use crate::protocol::channel::{Attachment, AttachmentSource, Outbound, Thread, message_id};
-use crate::provisioning::account;
+use crate::protocol::media_address::{AddressKey, MediaAddress};
 use crate::provisioning::objects::{Channel, Stored};
+use crate::provisioning::{SigningPurpose, account};
 use crate::shard::Verdict;
 
 use super::choices::{self, Choices};
@@ -56,9 +57,11 @@ impl Channels {
                 message.automatic = choices::is_by_a_bot(about);
             }
             SessionEvent::File { media, mime, .. } => {
-                let source = self
-                    .source(channel, about.view.state.about().map(|it| it.tenant), *media)
-                    .await?;
+                let tenant = state.about().map_or(channel.tenant, |it| it.tenant);
+                let source = match channel.value.media {
+                    Media::Email => self.bytes(tenant, *media).await?,
+                    _ => AttachmentSource::Url(self.address(tenant, *media, entry.record.at)),
+                };
                 message.attachments.push(Attachment {
                     source,
                     name: Some(body.to_owned()),
@@ -108,17 +111,22 @@ impl Channels {
         Ok(message)
     }
 
-    /// How the other side gets a file: a mail carries it, a custom client fetches it by its id.
-    async fn source(
-        &self,
-        channel: &Stored<Channel>,
-        tenant: Option<TenantId>,
-        id: MediaId,
-    ) -> Result<AttachmentSource, Verdict> {
-        if channel.value.media != Media::Email {
-            return Ok(AttachmentSource::Url(format!("genesys://nexus/{id}")));
-        }
-        let tenant = tenant.unwrap_or(channel.tenant);
+    /// Where the provider, or the customer, fetches a file that was sent at this time. At each attempt it is the same.
+    fn address(&self, tenant: TenantId, media: MediaId, sent: Millis) -> String {
+        let snapshot = self.snapshots.load();
+        let key = snapshot.signing_keys(SigningPurpose::ClientToken).current(sent);
+        let ttl = u64::try_from(self.settings.address_ttl.as_millis()).unwrap_or(u64::MAX);
+        let address = MediaAddress {
+            tenant,
+            media,
+            until: sent.plus(ttl),
+        };
+        let signed = address.write(&AddressKey::derived(key.id, key.secret()));
+        format!("{}/nexus/v3/media/{signed}", self.settings.base)
+    }
+
+    /// The bytes of a file, which a mail carries.
+    async fn bytes(&self, tenant: TenantId, id: MediaId) -> Result<AttachmentSource, Verdict> {
         match self.media.read(tenant, id).await {
             Ok(Some(reader)) => Ok(AttachmentSource::Inline(whole(reader).await?)),
             Ok(None) => Err(Verdict::Dead("the file is gone".to_owned())),

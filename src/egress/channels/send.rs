@@ -6,9 +6,9 @@ use serde_json::{Map, Value};
 
 use crate::egress::dispatcher::record;
 use crate::log::PeerKey;
-use crate::model::{DeliveryStatus, Media, Notice, SessionEvent, Spread, Visibility};
-use crate::protocol::channel::third_party::ThirdParty;
-use crate::protocol::channel::{Provider as _, peer_name};
+use crate::model::{DeliveryStatus, Notice, SessionEvent, Spread, Visibility};
+use crate::protocol::channel::peer_name;
+use crate::protocol::channel::sms::size::Size;
 use crate::provisioning::objects::{Channel, Stored};
 use crate::session::{Outside, Rejection, ServiceAct, SessionInput};
 use crate::shard::{Delivery, ShardError, Shards, Verdict};
@@ -45,13 +45,6 @@ impl Channels {
         if visible != Visibility::All {
             return Verdict::Done;
         }
-        let carried = channel.value.media == Media::Email || channel.value.provider == ThirdParty.name();
-        if matches!(about.entry.record.event, SessionEvent::File { .. }) && !carried {
-            // Providers of text messages fetch what they send, and nobody outside may fetch ours.
-            return self
-                .give_up(shards, delivery, n, "no-files", "this channel carries no files")
-                .await;
-        }
         match self.is_unwanted(shards, delivery, channel, outside).await {
             Ok(false) => {}
             Err(verdict) => return verdict,
@@ -69,7 +62,7 @@ impl Channels {
             Ok(message) => message,
             Err(verdict) => return verdict,
         };
-        match self.may_leave(channel, &message.to) {
+        match self.may_leave(channel, &message) {
             Ok(()) => {}
             Err(Held::For(wait)) => return Verdict::Later(wait),
             Err(Held::Back(code, words)) => return self.give_up(shards, delivery, n, code, words).await,
@@ -81,8 +74,9 @@ impl Channels {
             target: &target,
         };
         match way.transmit(delivery, delivery.attempt, channel, &message).await {
-            Sent::Accepted { reference } => {
-                self.accepted(shards, delivery, channel, n, reference).await;
+            Sent::Accepted { reference, size } => {
+                self.accepted(shards, delivery, channel, n, (reference, size))
+                    .await;
                 Verdict::Done
             }
             Sent::Refused { code, detail } => self.give_up(shards, delivery, n, &code, &detail).await,
@@ -123,14 +117,17 @@ impl Channels {
         delivery: &Delivery,
         channel: &Stored<Channel>,
         n: u64,
-        reference: Option<String>,
+        (reference, size): (Option<String>, Option<Size>),
     ) {
         if let Some(theirs) = &reference {
             refer(shards, delivery, channel, n, theirs).await;
         }
-        let about = reference
-            .map(|theirs| Map::from_iter([("reference".to_owned(), Value::from(theirs))]))
-            .unwrap_or_default();
+        let mut about = Map::new();
+        about.extend(reference.map(|theirs| ("reference".to_owned(), Value::from(theirs))));
+        if let Some(Size { encoding, segments }) = size {
+            about.insert("segments".to_owned(), segments.into());
+            about.insert("encoding".to_owned(), encoding.as_str().into());
+        }
         self.note(shards, delivery, n, DeliveryStatus::Sent, about).await;
     }
 

@@ -6,7 +6,9 @@ use uuid::Uuid;
 
 use crate::egress::dispatcher::{Callee, Calls, NotAnswered, Schedule};
 use crate::log::Referred;
+use crate::model::Media;
 use crate::net::client::Guard;
+use crate::protocol::channel::sms::size::Size;
 use crate::protocol::channel::third_party::ThirdParty;
 use crate::protocol::channel::{Outbound, Provider, SendAnswer, provider, reference_key};
 use crate::provisioning::objects::{Channel, Stored};
@@ -36,6 +38,8 @@ pub enum Sent {
     Accepted {
         /// Its id of it.
         reference: Option<String>,
+        /// Of a text message: what it is charged as.
+        size: Option<Size>,
     },
     /// It will never be sent: refused, or every attempt failed.
     Refused {
@@ -112,7 +116,16 @@ impl Way<'_> {
             },
         };
         match outcome {
-            SendAnswer::Accepted { reference } => Sent::Accepted { reference },
+            SendAnswer::Accepted { reference } => {
+                let size = (channel.value.media == Media::Sms)
+                    .then(|| Size::as_sent(message, dialect.fetches_files()));
+                if let Some(Size { encoding, segments }) = size {
+                    let provider = channel.value.provider.clone();
+                    metrics::counter!(names::TEXT_SEGMENTS, "provider" => provider, "encoding" => encoding.as_str())
+                        .increment(segments as u64);
+                }
+                Sent::Accepted { reference, size }
+            }
             SendAnswer::Refused { code, detail } => Sent::Refused { code, detail },
             SendAnswer::Later { after } => {
                 let schedule = Schedule::Fixed {

@@ -18,6 +18,7 @@ use crate::session::{
 };
 use crate::shard::{SessionView, ShardError, Typing};
 
+use super::fitting::fits;
 use super::principal::AgentPrincipal;
 use super::service::Shared;
 use super::{picture, questions};
@@ -73,6 +74,7 @@ async fn in_session(
     command: SessionCommand<'_>,
 ) -> Result<(), Fault> {
     let view = shared.session_of(who.tenant, session).await?;
+    fits(shared, &view, &command)?;
     let mut nickname = None;
     let act = match command {
         SessionCommand::Typing {

@@ -119,6 +119,7 @@ pub(super) fn message(session: &Session, n: u64, record: &Record<SessionEvent>) 
                     status: status.as_str(),
                     code: named("code"),
                     detail: named("detail"),
+                    segments: about.get("segments").and_then(Value::as_u64),
                 }),
                 ..said(MessageType::DeliveryStatus, None, Visibility::Agent)
             }

@@ -13,6 +13,7 @@ mod connection;
 mod counts;
 mod cursor;
 mod driver;
+mod fitting;
 mod frames;
 mod looks_back;
 mod origin;

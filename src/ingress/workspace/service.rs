@@ -67,6 +67,8 @@ pub struct WorkspaceSettings {
     pub allowed_origins: Vec<String>,
     /// The largest file, in bytes.
     pub upload_limit: u64,
+    /// Short messages that one text to a customer may be, where its channel does not say otherwise.
+    pub segments: usize,
     /// The bounds of one socket.
     pub socket: Rc<SocketLimits>,
 }
@@ -80,6 +82,7 @@ impl Default for WorkspaceSettings {
             reconnect_window: Duration::from_secs(60),
             allowed_origins: Vec::new(),
             upload_limit: 10 * 1024 * 1024,
+            segments: 10,
             socket: Rc::new(SocketLimits {
                 rate: Some(crate::runtime::limit::Rate::per_second(20, 40)),
                 ..SocketLimits::default()

@@ -248,6 +248,9 @@ pub struct MessageDelivery {
     /// The provider's words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// Of a text message that was accepted: how many short messages it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub segments: Option<u64>,
 }
 
 /// A file in a message.

@@ -154,6 +154,11 @@ pub trait Provider: Sync {
         false
     }
 
+    /// Whether the provider fetches the files of a text message at their addresses. One that does not is given the address among the words.
+    fn fetches_files(&self) -> bool {
+        false
+    }
+
     /// The request that sends a message.
     ///
     /// # Errors

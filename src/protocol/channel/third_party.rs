@@ -182,6 +182,10 @@ impl Provider for ThirdParty {
         Reply::empty(401)
     }
 
+    fn fetches_files(&self) -> bool {
+        true
+    }
+
     fn send(&self, account: &Account, message: &Outbound) -> Result<HttpCall, String> {
         let url = account.url.clone().ok_or("the channel has no webhookUrl")?;
         let secret = account.secrets.first().ok_or("the channel has no secret")?;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::net_server::on_a_core;
+use crate::support::process::get;
 use crate::support::receiver::{Receiver, Say};
 use crate::support::whole::{CCID, Whole};
 
@@ -203,6 +204,54 @@ fn a_file_is_uploaded_named_and_seen() {
         };
         if !alice.memory.seen.iter().any(is_file) {
             alice.until("the file", is_file).await;
+        }
+    });
+}
+
+#[test]
+fn a_file_of_the_agent_is_named_and_fetched_until_its_address_is_over() {
+    on_a_core(async {
+        let peer = Receiver::start(Say::json(200, "{}"));
+        for (ttl, found) in [
+            ("1h", (200, "planted plan".to_owned())),
+            ("1ms", (404, String::new())),
+        ] {
+            let whole = Whole::start(&[
+                &format!("media.address_ttl={ttl}"),
+                "listen.public.url=https://digital.example.com",
+            ]);
+            let client = Client::new(&whole, &peer.url("/hook"));
+            let (_, answer) = client.post(&text("1", "ann", "send it to me"));
+            let session = answer["data"]["sessionId"].as_str().unwrap().to_owned();
+            let mut alice = whole.agent("alice", "social").await;
+            alice.state(&session, "Invited").await;
+            alice.does("accept", json!({"session": session})).await;
+            let body = b"--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"plan.txt\"\r\n\r\nplanted plan\r\n--b--\r\n";
+            let headers = [
+                ("authorization", "Bearer alice-development-token"),
+                ("content-type", "multipart/form-data; boundary=b"),
+            ];
+            let path = format!("/nexus/v3/agents/me/interactions/{session}/files");
+            let stored = whole.send("POST", &path, &headers, body).1;
+            let before = peer.count();
+            let file = json!({"session": session, "mediaId": stored["data"]["mediaId"], "name": "plan.txt"});
+            alice.does("send-file", file).await;
+            let told = peer.seen(before + 1)[before].json();
+            let named = &told["attachments"][0];
+            assert_eq!(
+                (&told["type"], &named["filename"], &named["mimetype"]),
+                (&json!("RichMedia"), &json!("plan.txt"), &json!("text/plain"))
+            );
+            let path = named["url"]
+                .as_str()
+                .unwrap()
+                .strip_prefix("https://digital.example.com")
+                .unwrap();
+            let (status, mut bytes) = get(whole.addr, path);
+            if status == 404 {
+                bytes.clear();
+            }
+            assert_eq!((status, bytes), found, "{ttl}");
         }
     });
 }

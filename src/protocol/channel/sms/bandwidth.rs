@@ -53,6 +53,10 @@ impl Provider for Bandwidth {
         Reply::empty(200)
     }
 
+    fn fetches_files(&self) -> bool {
+        true
+    }
+
     fn send(&self, account: &Account, message: &Outbound) -> Result<HttpCall, String> {
         let user = account.credential("user").ok_or_else(|| call::lacks("user"))?;
         let password = account

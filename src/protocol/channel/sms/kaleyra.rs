@@ -110,6 +110,10 @@ impl Provider for Kaleyra {
         true
     }
 
+    fn fetches_files(&self) -> bool {
+        true
+    }
+
     fn send(&self, account: &Account, message: &Outbound) -> Result<HttpCall, String> {
         let user = account.credential("user").ok_or_else(|| call::lacks("user"))?;
         let password = account

@@ -14,6 +14,7 @@ pub mod policy;
 pub mod rules;
 pub mod segments;
 mod sinch;
+pub mod size;
 #[cfg(test)]
 mod tests;
 mod twilio;

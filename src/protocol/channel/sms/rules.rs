@@ -1,5 +1,5 @@
 //! What a channel's `config` says of numbers: `allowedPrefixes` and `refusedPrefixes` (lists of `+1`, `+44` and so on), and how much
-//! may be sent, `perNumber` and `perChannel` (`{ most = 20, withinSec = 60 }`).
+//! may be sent, `perNumber` and `perChannel` (`{ most = 20, withinSec = 60 }`) and `maxSegments` of one text.
 
 use serde_json::{Map, Value};
 
@@ -13,10 +13,14 @@ pub struct Rules {
     pub prefixes: Prefixes,
     /// How much, where the channel says so itself.
     pub caps: Caps,
+    /// Short messages that one text may be, where the channel says so itself.
+    pub segments: Option<usize>,
 }
 
 /// The longest time of a cap: a day.
 const LONGEST_SECONDS: u64 = 86_400;
+/// The parts of one message are numbered with a byte (3GPP TS 23.040).
+const MOST_SEGMENTS: u64 = 255;
 
 impl Rules {
     /// Reads them, with the names of what cannot be read; that is left out.
@@ -54,7 +58,22 @@ impl Rules {
             per_number: cap("perNumber"),
             per_channel: cap("perChannel"),
         };
-        (Self { prefixes, caps }, odd)
+        let segments = match config.get("maxSegments") {
+            None => None,
+            Some(value) => {
+                let read = value.as_u64().filter(|most| (1..=MOST_SEGMENTS).contains(most));
+                if read.is_none() {
+                    odd.push("maxSegments");
+                }
+                read.and_then(|most| usize::try_from(most).ok())
+            }
+        };
+        let rules = Self {
+            prefixes,
+            caps,
+            segments,
+        };
+        (rules, odd)
     }
 }
 
@@ -88,8 +107,9 @@ mod tests {
     fn rules_are_read_and_what_is_none_is_named() {
         let (read, odd) = rules(
             serde_json::json!({"allowedPrefixes": ["+1"], "refusedPrefixes": ["+1900"],
-            "perNumber": {"most": 3, "withinSec": 60}}),
+            "perNumber": {"most": 3, "withinSec": 60}, "maxSegments": 4}),
         );
+        assert_eq!(read.segments, Some(4));
         assert!(
             odd.is_empty() && read.prefixes.allow("+12025550101") && !read.prefixes.allow("+19005550101")
         );
@@ -100,11 +120,17 @@ mod tests {
         assert_eq!((read.caps.per_number, read.caps.per_channel), (Some(cap), None));
         let (_, odd) = rules(
             serde_json::json!({"allowedPrefixes": "+1", "refusedPrefixes": ["1900"],
-            "perNumber": {"most": 0, "withinSec": 60}, "perChannel": {"most": 1}}),
+            "perNumber": {"most": 0, "withinSec": 60}, "perChannel": {"most": 1}, "maxSegments": 256}),
         );
         assert_eq!(
             odd,
-            ["allowedPrefixes", "refusedPrefixes", "perNumber", "perChannel"]
+            [
+                "allowedPrefixes",
+                "refusedPrefixes",
+                "perNumber",
+                "perChannel",
+                "maxSegments"
+            ]
         );
     }
 }

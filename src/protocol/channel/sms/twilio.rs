@@ -139,6 +139,10 @@ impl Provider for Twilio {
         true
     }
 
+    fn fetches_files(&self) -> bool {
+        true
+    }
+
     fn send(&self, account: &Account, message: &Outbound) -> Result<HttpCall, String> {
         let sid = account
             .credential("accountSid")

@@ -27,7 +27,7 @@ fn failed(code: &'static str) -> impl Fn(&Value) -> bool {
 fn a_number_is_written_to_as_often_as_its_cap_allows_and_the_agent_sees_what_was_not() {
     on_a_core(async {
         let more = More {
-            twilio: "config = { perNumber = { most = 2, withinSec = 3600 } }",
+            twilio: "config = { perNumber = { most = 2, withinSec = 3600 }, maxSegments = 2 }",
             ..More::default()
         };
         let site = Site::new(Store::Embedded, twilio, &more);
@@ -35,7 +35,17 @@ fn a_number_is_written_to_as_often_as_its_cap_allows_and_the_agent_sees_what_was
         assert_eq!(told[0].post(&site), 200);
         let mut alice = site.node().agent("alice", "sms").await;
         let session = takes(&mut alice).await;
-        for words in ["planted one", "planted two", "planted three"] {
+        // 307 characters of GSM 7-bit are three messages, and so are 135 of anything else: neither is anybody's.
+        for (words, encoding) in [("p".repeat(307), "gsm7"), ("ж".repeat(135), "ucs2")] {
+            let refused = alice
+                .command("send-message", json!({"session": session, "message": words}))
+                .await;
+            assert_eq!(refused["status"]["code"], 41301, "{refused}");
+            let why = refused["status"]["detail"].as_str().unwrap();
+            assert!(why.contains(&format!("3 segments ({encoding})")), "{why}");
+        }
+        let one = "planted one ".repeat(14);
+        for words in [one.as_str(), "planted two", "planted three"] {
             alice
                 .does("send-message", json!({"session": session, "message": words}))
                 .await;
@@ -46,7 +56,27 @@ fn a_number_is_written_to_as_often_as_its_cap_allows_and_the_agent_sees_what_was
         }
         let sent = site.provider.seen(2);
         let sent: Vec<String> = sent.iter().map(|one| fields(&one.body)["Body"].clone()).collect();
-        assert_eq!(sent, ["planted one", "planted two"]);
+        assert_eq!(sent, [one.as_str(), "planted two"]);
+        let deliveries = alice
+            .memory
+            .seen
+            .iter()
+            .filter_map(|frame| frame["messages"].as_array());
+        let segments = deliveries
+            .flatten()
+            .filter(|line| line["delivery"]["status"] == "Sent");
+        let mut segments: Vec<u64> = segments
+            .map(|line| line["delivery"]["segments"].as_u64().unwrap())
+            .collect();
+        segments.sort_unstable();
+        assert_eq!(segments, [1, 2]);
+        assert_eq!(
+            site.counted(
+                "nexus_text_segments_total",
+                &[r#"provider="twilio""#, r#"encoding="gsm7""#]
+            ),
+            3
+        );
         assert_eq!(
             site.counted(STOPPED, &[r#"direction="out""#, r#"reason="too-many""#]),
             1
