@@ -85,14 +85,16 @@ def callback(question):
 
 
 def sign(question):
-    key = ec.generate_private_key(ec.SECP256R1())
+    known = question.get("private")
+    key = serialization.load_pem_private_key(known.encode(), None) if known else ec.generate_private_key(ec.SECP256R1())
+    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     public = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     public = base64.b64encode(public).decode()
     signed = (question["timestamp"] + question["body"]).encode()
     signature = base64.b64encode(key.sign(signed, ec.ECDSA(hashes.SHA256()))).decode()
     judge = EventWebhook(public)
     assert judge.verify_signature(question["body"], signature, question["timestamp"])
-    return {"key": public, "signature": signature}
+    return {"key": public, "private": private.decode(), "signature": signature}
 
 
 def verify(question):

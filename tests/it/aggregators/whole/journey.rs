@@ -16,9 +16,30 @@ fn is_delivery(frame: &Value) -> bool {
     lines.is_some_and(|lines| lines.iter().any(|line| line["delivery"].is_object()))
 }
 
+/// Waits until so many deliveries in this session were shown with this status.
+pub(super) async fn sees_in(desktop: &mut Desktop, session: &str, status: &str, count: usize) {
+    while shown_in(desktop, session)
+        .iter()
+        .filter(|known| *known == status)
+        .count()
+        < count
+    {
+        desktop.until(status, is_delivery).await;
+    }
+}
+
 /// Every status that was shown, in order.
 pub(super) fn shown(desktop: &Desktop) -> Vec<String> {
-    let frames = desktop.memory.seen.iter();
+    statuses(desktop.memory.seen.iter())
+}
+
+/// Every status that was shown in a session, in order.
+pub(super) fn shown_in(desktop: &Desktop, session: &str) -> Vec<String> {
+    let seen = desktop.memory.seen.iter();
+    statuses(seen.filter(|frame| frame["log"] == session))
+}
+
+fn statuses<'f>(frames: impl Iterator<Item = &'f Value>) -> Vec<String> {
     let lines = frames.filter_map(|frame| frame["messages"].as_array()).flatten();
     lines
         .filter_map(|line| Some(line["delivery"]["status"].as_str()?.to_owned()))

@@ -2,6 +2,7 @@
 //! became of it is shown at the message.
 
 mod consent;
+mod dialects;
 pub(crate) mod given;
 mod infobip;
 mod journey;
