@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 use tracing::warn;
 
+use super::crowd;
 use super::draft::{Draft, SecretWish};
 use super::notes::with_notes;
 use super::objects::{Kind, Object as _, Problems, Retention, SecretField, SecretForm};
@@ -138,6 +139,9 @@ impl Directory {
         let snapshot = self.snapshots().load_full();
         let made = made_secret(&draft)?;
         let (mut row, fields) = compose(snapshot.vault(), tenant, &draft, made.as_ref(), id, None, act.at)?;
+        if kind == Kind::Webhook {
+            crowd::webhooks(&snapshot, tenant, [(&row.id, &row.body)])?;
+        }
         let mut changes = vec![Change::Put {
             row: row.clone(),
             expect: Expect::Absent,
@@ -191,6 +195,9 @@ impl Directory {
                     made: None,
                     changed: false,
                 });
+            }
+            if draft.kind == Kind::Webhook {
+                crowd::webhooks(&snapshot, tenant, [(&row.id, &row.body)])?;
             }
             let change = Change::Put {
                 row: row.clone(),

@@ -28,6 +28,7 @@ pub mod objects;
 pub mod secret;
 
 mod account;
+mod crowd;
 mod directory;
 mod draft;
 mod embedded;

@@ -1,5 +1,6 @@
 //! Calls to targets, each behind its own bulkhead and its host's circuit breaker: a target that hangs holds its own places and
-//! nobody else's.
+//! nobody else's. A tenant's targets share what they take beyond a few places of their own, so that however many of them hang, one that is well
+//! goes on.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -12,14 +13,16 @@ use uuid::Uuid;
 
 use crate::model::TenantId;
 use crate::net::client::{
-    Answer, Breaker, BreakerPolicy, Bulkhead, Call, CallError, Client, Excess, Guard, Passage,
+    Answer, Breaker, BreakerPolicy, Bulkhead, Call, CallError, Client, Excess, Guard, Passage, Slot,
 };
 use crate::protocol::channel::HttpCall;
 use crate::runtime::Clock;
 
 /// Calls to one target at once.
 const PER_TARGET: usize = 8;
-/// Calls of one tenant at once.
+/// Calls to it that none of its tenant's other targets can take the place of.
+const OWN: usize = 2;
+/// Calls of one tenant at once, beside those.
 const PER_TENANT: usize = 64;
 /// How long a call waits for its target's place.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -60,6 +63,7 @@ struct Inner {
     client: Client,
     clock: Clock,
     targets: Bulkhead<String>,
+    own: Bulkhead<String>,
     tenants: Bulkhead<TenantId>,
     breakers: RefCell<HashMap<String, Breaker>>,
     policy: BreakerPolicy,
@@ -73,6 +77,7 @@ impl Calls {
             client,
             clock,
             targets: Bulkhead::new(PER_TARGET, WAITING),
+            own: Bulkhead::new(OWN, PER_TARGET),
             tenants: Bulkhead::new(PER_TENANT, WAITING),
             breakers: RefCell::default(),
             policy: BreakerPolicy::default(),
@@ -119,13 +124,17 @@ impl Calls {
     /// [`NotAnswered`].
     pub async fn send(&self, callee: &Callee<'_>, request: Call) -> Result<Answer, NotAnswered> {
         let inner = &self.0;
-        let busy = |_| NotAnswered::Spared(Duration::from_secs(1));
-        let _tenant = inner.tenants.enter(callee.tenant, PATIENCE).await.map_err(busy)?;
-        let _target = inner
-            .targets
-            .enter(callee.target.to_owned(), PATIENCE)
-            .await
-            .map_err(busy)?;
+        let busy = NotAnswered::Spared(Duration::from_secs(1));
+        let Ok(_target) = inner.targets.enter(callee.target.to_owned(), PATIENCE).await else {
+            return Err(busy);
+        };
+        // Who waits for one waits for the other as well: whichever is free first.
+        let _place = tokio::select! {
+            biased;
+            Ok(own) = inner.own.enter(callee.target.to_owned(), PATIENCE) => Place::Own(own),
+            Ok(shared) = inner.tenants.enter(callee.tenant, PATIENCE) => Place::Shared(shared),
+            else => return Err(busy),
+        };
         let host = host_of(&request.url);
         if let Passage::Shut(until) =
             self.breaker(&host, |breaker| breaker.ask(&inner.policy, inner.clock.now()))
@@ -153,6 +162,13 @@ impl Calls {
         }
         with(breakers.entry(host.to_owned()).or_default())
     }
+}
+
+/// What a call holds of its tenant's while it lasts.
+#[expect(dead_code, reason = "held, never looked at")]
+enum Place {
+    Own(Slot<String>),
+    Shared(Slot<TenantId>),
 }
 
 /// A dialect's headers as a request carries them. A value that is no header value is left out.

@@ -6,6 +6,7 @@ use secrecy::SecretString;
 use thiserror::Error;
 
 use super::parse::{DeclaredTenant, parse};
+use crate::provisioning::crowd;
 use crate::provisioning::directory::{Act, Directory, DirectoryError, compose, made_secret, unchangeable};
 use crate::provisioning::objects::{Kind, Problems};
 use crate::provisioning::row::ObjectId;
@@ -147,6 +148,11 @@ async fn apply_tenant(
             made,
         });
     }
+    let webhooks = changes.iter().filter_map(|change| match change {
+        Change::Put { row, .. } if row.kind == Kind::Webhook => Some((&row.id, &row.body)),
+        _ => None,
+    });
+    crowd::webhooks(&snapshot, declared.id, webhooks)?;
     if !changes.is_empty() {
         directory.write(act, changes).await?;
     }

@@ -34,6 +34,18 @@ pub struct Webhook {
 }
 
 impl Webhook {
+    /// So many may hear of one event of one medium: an append holds so many effects and no more.
+    pub const MOST: usize = 16;
+
+    /// Whether it is switched on and wants to know of this event of `chat` or `email`, the two media contract section 12 knows.
+    #[must_use]
+    pub fn hears(&self, event: &str, medium: &str) -> bool {
+        let wants = |list: &[String], word: &str| list.iter().any(|wanted| wanted == word);
+        self.enabled
+            && wants(&self.events, event)
+            && (self.media_types.is_empty() || wants(&self.media_types, medium))
+    }
+
     /// Whether the endpoint may be told anything: it has answered its challenge, or need not.
     #[must_use]
     pub fn is_proved(&self) -> bool {

@@ -2,6 +2,7 @@
 
 mod answers;
 mod bad_peers;
+mod bulkheads;
 mod certificates;
 mod guard;
 pub(crate) mod issued;

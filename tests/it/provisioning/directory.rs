@@ -147,6 +147,84 @@ async fn a_secret_comes_back_to_us_and_to_no_reader() {
 }
 
 #[tokio::test]
+async fn a_webhook_that_would_not_be_heard_of_is_refused_when_it_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let provisioning = with_tenant(&dir).await;
+    let directory = provisioning.directory();
+    let hook = |name: &str, more: serde_json::Value| {
+        let mut body = json!({"name": name, "url": "https://crm.example.com/hook", "secret": "s"});
+        body.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        draft(Kind::Webhook, body)
+    };
+    let mut first = None;
+    for n in 0..16 {
+        let written = directory
+            .create(
+                &act(),
+                TENANT,
+                hook(&format!("h{n}"), json!({"mediaTypes": ["chat"]})),
+                None,
+            )
+            .await
+            .unwrap();
+        first.get_or_insert(written.row.id);
+    }
+    let first = first.unwrap();
+    let refused = directory
+        .create(&act(), TENANT, hook("h16", json!({})), None)
+        .await
+        .unwrap_err();
+    let DirectoryError::Invalid(problems) = refused else {
+        panic!("{refused:?}");
+    };
+    let said = problems.to_string();
+    assert!(
+        said.contains("at most 16 webhooks of a tenant hear of STARTED of chat"),
+        "{said}"
+    );
+    assert!(
+        said.contains("FINISHED of chat") && !said.contains("email"),
+        "{said}"
+    );
+    // What hears of something else, or of nothing, or is another tenant's takes nobody's place.
+    for (tenant, name, more) in [
+        (TENANT, "mails", json!({"mediaTypes": ["email"]})),
+        (TENANT, "off", json!({"enabled": false})),
+        (OTHER, "theirs", json!({})),
+    ] {
+        directory
+            .create(&act(), tenant, hook(name, more), None)
+            .await
+            .unwrap();
+    }
+    // Nor can it be switched on, or declared in a file, before another makes room.
+    let off = provisioning.snapshots().load();
+    let off = off
+        .named::<nexus::provisioning::objects::Webhook>(TENANT, "off")
+        .unwrap()
+        .id
+        .clone();
+    let on = hook("off", json!({"mediaTypes": ["chat"]}));
+    assert!(matches!(
+        directory.replace(&act(), TENANT, &off, &on, None).await,
+        Err(DirectoryError::Invalid(_))
+    ));
+    let file = format!(
+        "[[tenant]]\nccid = \"{}\"\nsid = \"t1\"\nname = \"t1\"\nstaticAgentTokens = true\n[[tenant.webhooks]]\nname = \"off\"\n\
+         url = \"https://crm.example.com/hook\"\nsecret = \"s\"\n",
+        TENANT.0
+    );
+    assert!(declare::apply(directory, &file, &act()).await.is_err());
+    directory
+        .delete(&act(), Kind::Webhook, TENANT, &first)
+        .await
+        .unwrap();
+    directory.replace(&act(), TENANT, &off, &on, None).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_repeated_put_writes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let provisioning = with_tenant(&dir).await;
