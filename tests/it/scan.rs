@@ -1,5 +1,5 @@
-//! A virus scanner between every upload and whoever may open it. The scanner is a stand-in that speaks clamd's protocol and shares
-//! no code with the product; it finds the test file that every scanner finds.
+//! A virus scanner between every upload and whoever may open it. It is clamd itself with a signature of ours, and for what it cannot be made
+//! to do a stand-in that speaks its protocol and shares no code with the product.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
+use crate::support::clamd::{PLANTED, RealClamd};
 use crate::support::whole::Whole;
 
 const PORTAL_KEY: &str = "22222222-2222-4333-8444-555555555555";
@@ -159,6 +160,34 @@ fn an_infected_file_is_refused_wherever_it_comes_in_and_a_clean_one_is_taken() {
     large.extend(eicar());
     assert_eq!(to_portal(&whole, &large).0, 415);
     assert_eq!(to_portal(&whole, &large[..300_000]).0, 200);
+}
+
+#[test]
+fn clamd_itself_lets_no_infected_file_through() {
+    let clamd = RealClamd::start();
+    let whole = Whole::start(&[&format!("media.scan.clamd=tcp://{}", clamd.addr)]);
+    let planted = |before: &[u8]| [before, PLANTED, b"\n"].concat();
+    let document = [
+        &b"%PDF-1.4\n% "[..],
+        PLANTED,
+        b"\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n",
+    ]
+    .concat();
+    let mut large = vec![b'x'; 300_000];
+    for infected in [planted(b"see: "), document, planted(&large)] {
+        let (status, refused) = to_portal(&whole, &infected);
+        assert_eq!(
+            (status, &refused["status"]["detail"]),
+            (415, &json!("the file is infected")),
+            "{refused}"
+        );
+    }
+    large.extend_from_slice(&PLANTED[1..]);
+    for clean in [b"hello".as_slice(), &large] {
+        assert_eq!(to_portal(&whole, clean).0, 200);
+    }
+    drop(clamd);
+    assert_eq!(to_portal(&whole, b"hello").0, 503);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 pub(crate) mod chat;
 pub(crate) mod chromium;
+pub(crate) mod clamd;
 pub(crate) mod contacts;
 pub(crate) mod customer;
 pub(crate) mod dice;
