@@ -1,10 +1,11 @@
-//! The main job in a real browser: a customer and an agent talk, and a node is killed in the middle of it.
+//! The main job in a real browser: a customer and an agent talk, and a node is killed in the middle of it; and mail instead of a chat.
 
 use serde_json::json;
 
 use crate::support::chromium::browse;
 use crate::support::part::free_port;
 use crate::support::postgres::Postgres;
+use crate::support::process::Nexus;
 use crate::support::redis::RedisServer;
 
 /// A node's arguments and its address, with data of its own below `data`.
@@ -34,6 +35,16 @@ fn watch(name: &str, nodes: &[serde_json::Value]) {
         ("NODES", nodes.as_str()),
     ];
     let said = browse("journey.mjs", &environment);
+    assert!(said.contains("journey complete"), "{said}");
+}
+
+#[test]
+fn an_agent_answers_secure_mail_and_sees_what_was_earlier() {
+    let mut nexus = Nexus::start(&[]);
+    let admin = nexus.address("admin");
+    nexus.ready(admin);
+    let url = format!("http://{}", nexus.plain());
+    let said = browse("securemail.mjs", &[("URL", &url)]);
     assert!(said.contains("journey complete"), "{said}");
 }
 
