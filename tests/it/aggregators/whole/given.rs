@@ -147,7 +147,11 @@ impl Site {
         Self::new(redis(), judge, &More::default())
     }
 
-    pub(super) fn new(store: Store, judge: fn(&Seen) -> Say, more: &More<'_>) -> Self {
+    pub(super) fn new(
+        store: Store,
+        judge: impl Fn(&Seen) -> Say + Send + Sync + 'static,
+        more: &More<'_>,
+    ) -> Self {
         let provider = Receiver::judging(judge);
         let data = tempfile::tempdir().unwrap();
         let file = data.path().join("tenants.toml");

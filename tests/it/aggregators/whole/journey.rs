@@ -2,7 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::given::Site;
 use crate::workspace::desktop::Desktop;
+
+/// What agents send.
+pub(super) const FILE: &str = "planted plan";
 
 /// Waits until so many deliveries were shown with this status; some may have been shown before anybody looked.
 pub(super) async fn sees(desktop: &mut Desktop, status: &str, count: usize) {
@@ -67,4 +71,21 @@ pub(super) async fn takes(desktop: &mut Desktop) -> String {
     desktop.does("accept", json!({"session": session})).await;
     desktop.state(&session, "Processing").await;
     session
+}
+
+/// Takes a file to a session and sends it there.
+pub(super) async fn sends_a_file(site: &Site, agent: &mut Desktop, login: &str, session: &str) {
+    let body = format!(
+        "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"plan.txt\"\r\nContent-Type: text/plain\r\n\r\n{FILE}\r\n--b--\r\n"
+    );
+    let bearer = format!("Bearer {login}-development-token");
+    let headers = [
+        ("authorization", bearer.as_str()),
+        ("content-type", "multipart/form-data; boundary=b"),
+    ];
+    let path = format!("/nexus/v3/agents/me/interactions/{session}/files");
+    let (status, stored) = site.node().send("POST", &path, &headers, body.as_bytes());
+    assert_eq!(status, 200, "{stored}");
+    let file = json!({"session": session, "mediaId": stored["data"]["mediaId"], "name": "plan.txt"});
+    agent.does("send-file", file).await;
 }

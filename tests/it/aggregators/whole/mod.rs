@@ -8,6 +8,7 @@ mod infobip;
 mod journey;
 mod kaleyra;
 mod mailgun;
+mod media;
 mod rules;
 mod spool;
 mod twilio;

@@ -1,12 +1,14 @@
 //! Every row of the table at one node: a customer writes, an agent answers, the provider has no time at first, the node dies, and
 //! what became of the answer is shown at it.
 
+use std::sync::Mutex;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::super::given::{More, PUBLIC, Site, Store, redis};
-use super::super::journey::{sees_in, shown_in, takes};
+use super::super::journey::{FILE, sees_in, sends_a_file, shown_in, takes};
 use super::dialect::{ANSWER, Dialect, HELLO, Keys};
 use super::mails::MAILS;
 use super::texts::TEXTS;
@@ -14,8 +16,6 @@ use crate::net_server::on_a_core;
 use crate::support::process::get;
 use crate::support::receiver::{Say, Seen};
 use crate::workspace::desktop::Desktop;
-
-const FILE: &str = "planted plan";
 
 /// An agent with room for a customer of every provider.
 const DORA: &str = r#"
@@ -31,10 +31,33 @@ fn dialects() -> impl Iterator<Item = &'static Dialect> {
     ALL.0.iter().chain(&ALL.1)
 }
 
-/// Whom a request is for, their paths say.
-fn judge(seen: &Seen) -> Say {
-    let whose = dialects().find(|dialect| seen.path.starts_with(dialect.called));
-    whose.map_or_else(|| Say::json(404, ""), |dialect| (dialect.judge)(seen))
+/// Whom a request is for, their paths say. The first time each of them has no time.
+fn judge() -> impl Fn(&Seen) -> Say + Send + Sync + 'static {
+    let busy: Mutex<Vec<&str>> = Mutex::new(dialects().map(|dialect| dialect.provider).collect());
+    move |seen| {
+        let Some(dialect) = whose(seen) else {
+            return Say::json(404, "");
+        };
+        let mut busy = busy.lock().unwrap();
+        match busy.iter().position(|provider| *provider == dialect.provider) {
+            Some(at) => {
+                busy.swap_remove(at);
+                Say::json(dialect.busy.0, dialect.busy.1)
+            }
+            None => (dialect.judge)(seen),
+        }
+    }
+}
+
+fn whose(seen: &Seen) -> Option<&'static Dialect> {
+    dialects().find(|dialect| seen.path.starts_with(dialect.called))
+}
+
+/// What one provider was sent so far, once all of them together have seen so much.
+fn sent(site: &Site, all: usize, dialect: &Dialect) -> Vec<Seen> {
+    let seen = site.provider.seen(all).into_iter();
+    seen.filter(|seen| seen.path.starts_with(dialect.called))
+        .collect()
 }
 
 fn objects(keys: &Keys) -> String {
@@ -55,22 +78,6 @@ async fn dora(site: &Site) -> Desktop {
     let mut dora = site.node().agent("dora", "sms").await;
     dora.does("ready", json!({"media": "email"})).await;
     dora
-}
-
-/// Takes a file to a session and sends it there.
-async fn sends_a_file(site: &Site, agent: &mut Desktop, session: &str) {
-    let body = format!(
-        "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"plan.txt\"\r\nContent-Type: text/plain\r\n\r\n{FILE}\r\n--b--\r\n"
-    );
-    let headers = [
-        ("authorization", "Bearer dora-development-token"),
-        ("content-type", "multipart/form-data; boundary=b"),
-    ];
-    let path = format!("/nexus/v3/agents/me/interactions/{session}/files");
-    let (status, stored) = site.node().send("POST", &path, &headers, body.as_bytes());
-    assert_eq!(status, 200, "{stored}");
-    let file = json!({"session": session, "mediaId": stored["data"]["mediaId"], "name": "plan.txt"});
-    agent.does("send-file", file).await;
 }
 
 /// Either the file is there, or it can be fetched at the address that is.
@@ -100,8 +107,9 @@ async fn every_dialect_goes_both_ways(store: Store) {
         objects: &objects,
         ..More::default()
     };
-    let mut site = Site::new(store, judge, &more);
+    let mut site = Site::new(store, judge(), &more);
     let mut agent = dora(&site).await;
+    let all = dialects().count();
     let mut open = Vec::new();
     for dialect in dialects() {
         let (name, (taken, refused)) = (dialect.provider, dialect.codes);
@@ -114,40 +122,42 @@ async fn every_dialect_goes_both_ways(store: Store) {
         assert_eq!(hello.make(&site, name), taken, "{name}");
         let session = takes(&mut agent).await;
         agent.hears(HELLO).await;
-        let (status, body) = dialect.busy;
-        site.provider.script([Say::json(status, body)]);
-        let before = site.provider.count();
-        agent
-            .does("send-message", json!({"session": session, "message": ANSWER}))
-            .await;
-        let seen = site.provider.seen(before + 2).split_off(before);
+        let answer = json!({"session": session, "message": ANSWER});
+        agent.does("send-message", answer).await;
+        open.push((dialect, session));
+    }
+    let mut told = Vec::new();
+    for (dialect, session) in &open {
+        let name = dialect.provider;
+        let seen = sent(&site, 2 * all, dialect);
         assert_eq!(
             (&seen[0].path, &seen[0].body),
             (&seen[1].path, &seen[1].body),
             "{name}: the same again"
         );
-        sees_in(&mut agent, &session, "Sent", 1).await;
-        let told = (dialect.told)(&seen[1]);
+        let one = (dialect.told)(&seen[1]);
         assert_eq!(
-            told.to.trim_start_matches('+'),
+            one.to.trim_start_matches('+'),
             dialect.customer.trim_start_matches('+'),
             "{name}"
         );
-        assert_eq!(told.words.trim_end(), ANSWER, "{name}");
-        if let Some(answers) = &told.answers {
+        assert_eq!(one.words.trim_end(), ANSWER, "{name}");
+        if let Some(answers) = &one.answers {
             assert_eq!(answers, &format!("<{name}@customer.example>"), "{name}");
         }
-        let sent = site.provider.count();
-        sends_a_file(&site, &mut agent, &session).await;
-        let seen = site.provider.seen(sent + 1).split_off(sent);
-        arrives(&site, &(dialect.file)(&seen[0]), dialect);
-        sees_in(&mut agent, &session, "Sent", 2).await;
-        open.push((dialect, session, told));
+        sees_in(&mut agent, session, "Sent", 1).await;
+        sends_a_file(&site, &mut agent, "dora", session).await;
+        told.push(one);
+    }
+    for (dialect, session) in &open {
+        let seen = sent(&site, 3 * all, dialect);
+        arrives(&site, &(dialect.file)(&seen[2]), dialect);
+        sees_in(&mut agent, session, "Sent", 2).await;
     }
     drop(agent);
     site.crash();
     let mut agent = dora(&site).await;
-    for (dialect, session, told) in &open {
+    for ((dialect, session), told) in open.iter().zip(&told) {
         let (name, (taken, refused)) = (dialect.provider, dialect.codes);
         let delivered = (dialect.delivered)(told, &keys);
         assert_eq!(
@@ -168,7 +178,7 @@ async fn every_dialect_goes_both_ways(store: Store) {
             "{name}: the answer and the file"
         );
     }
-    assert_eq!(site.provider.count(), 3 * open.len(), "each was sent once");
+    assert_eq!(site.provider.count(), 3 * all, "each was sent once");
     drop(agent);
     site.logs_hold_none_of(&["customer.example", "Order 7", "shop.example"]);
 }
