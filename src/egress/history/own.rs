@@ -142,12 +142,23 @@ impl OwnHistory {
         let next = (found.len() >= limit)
             .then(|| found.last().map(|last| last.session.to_string()))
             .flatten();
+        let masker = self.maskers.of(&self.snapshots.load_full(), tenant);
+        let mut interactions = Vec::with_capacity(found.len());
+        for summary in &found {
+            let kept = self
+                .archive
+                .read(tenant, summary.session)
+                .await
+                .map_err(|error| {
+                    tracing::warn!(%error, %tenant, "a session of our own history was not read");
+                    Fault::unavailable(AGAIN)
+                })?;
+            let document = kept.and_then(|kept| kept.document);
+            interactions.push(past(summary, document.as_deref(), &masker));
+        }
         Ok(Earlier {
             contact_id: story.contact().map(str::to_owned),
-            page: PastPage {
-                interactions: found.iter().map(past).collect(),
-                next,
-            },
+            page: PastPage { interactions, next },
         })
     }
 
@@ -197,8 +208,16 @@ pub(super) fn listed(summary: &Summary) -> Value {
     })
 }
 
-fn past(summary: &Summary) -> Past {
+/// A session as an agent sees it among others.
+fn past(summary: &Summary, document: Option<&str>, masker: &Masker) -> Past {
+    let document: Value = document
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default();
+    let text = |value: &Value| value.as_str().map(|text| masker.mask(text).into_owned());
     Past {
+        subject: text(&document["customer"]["subject"]),
+        comment: text(&document["comment"]),
+        disposition: text(&document["disposition"]),
         id: summary.session.to_string(),
         media_type: Some(summary.media.to_string()),
         type_id: Some("Inbound".to_owned()),
@@ -212,7 +231,6 @@ fn past(summary: &Summary) -> Past {
         ),
         start_date: Some(timestamp(summary.began)),
         end_date: summary.ended.map(timestamp),
-        ..Past::default()
     }
 }
 
