@@ -6,6 +6,7 @@ use crate::support::chromium::browse;
 use crate::support::part::free_port;
 use crate::support::postgres::Postgres;
 use crate::support::process::Nexus;
+use crate::support::provisioned::master_key;
 use crate::support::redis::RedisServer;
 
 /// A node's arguments and its address, with data of its own below `data`.
@@ -58,17 +59,11 @@ fn a_customer_and_an_agent_talk_through_a_crash_on_the_embedded_default() {
 fn a_customer_and_an_agent_talk_through_a_crash_on_two_nodes_with_redis_and_postgres() {
     let (postgres, redis) = (Postgres::start(), RedisServer::start());
     let data = tempfile::tempdir().unwrap();
-    let key = data.path().join("master.key");
-    let private =
-        std::os::unix::fs::OpenOptionsExt::mode(std::fs::OpenOptions::new().write(true).create(true), 0o600)
-            .open(&key)
-            .unwrap();
-    std::io::Write::write_all(&mut { private }, format!("{}=\n", "A".repeat(43)).as_bytes()).unwrap();
     let settings = [
         "store.mode=redis".to_owned(),
         format!("store.redis.urls={}", redis.url()),
         format!("postgres.url={}", postgres.url()),
-        format!("provisioning.master_key_file={}", key.display()),
+        master_key(data.path()),
     ];
     let nodes = ["a", "b"].map(|name| node(&data.path().join(name), &settings));
     watch("cluster", &nodes);

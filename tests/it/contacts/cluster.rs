@@ -1,16 +1,16 @@
 //! Redis and PostgreSQL, and what a node is told to use them.
 
-use std::os::unix::fs::OpenOptionsExt as _;
-
 use tempfile::TempDir;
 
 use crate::support::postgres::Postgres;
+use crate::support::provisioned::master_key;
 use crate::support::redis::RedisServer;
 
 /// The stores of a cluster.
 pub(super) struct Cluster {
     pub(super) postgres: Postgres,
     redis: RedisServer,
+    master_key: String,
     data: TempDir,
 }
 
@@ -18,14 +18,10 @@ impl Cluster {
     pub(super) fn start() -> Self {
         let (postgres, redis) = (Postgres::start(), RedisServer::start());
         let data = tempfile::tempdir().unwrap();
-        let mut private = std::fs::OpenOptions::new();
-        private.write(true).create(true).mode(0o600);
-        let line = format!("{}=\n", "A".repeat(43));
-        let mut file = private.open(data.path().join("master.key")).unwrap();
-        std::io::Write::write_all(&mut file, line.as_bytes()).unwrap();
         Self {
             postgres,
             redis,
+            master_key: master_key(data.path()),
             data,
         }
     }
@@ -38,10 +34,7 @@ impl Cluster {
             "store.mode=redis".to_owned(),
             format!("store.redis.urls={}", self.redis.url()),
             format!("postgres.url={}", self.postgres.url()),
-            format!(
-                "provisioning.master_key_file={}",
-                data.join("master.key").display()
-            ),
+            self.master_key.clone(),
         ]
     }
 }

@@ -1,9 +1,7 @@
 //! The node with its stand-ins, and those who write to it.
 
-use std::fs::Permissions;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -19,7 +17,7 @@ use crate::aggregators::whole::given::{
 use crate::support::contacts::Fault;
 use crate::support::part::{eventually, free_port};
 use crate::support::postgres::Postgres;
-use crate::support::process::nexus;
+use crate::support::provisioned::{master_key, provision};
 use crate::support::receiver::{Receiver, Say};
 use crate::support::redis::RedisServer;
 use crate::support::whole::{ADMIN_KEY, CCID, Whole};
@@ -122,12 +120,10 @@ impl Site {
         });
         board.contacts.fail(faults);
         let data = tempfile::tempdir().unwrap();
-        let file = data.path().join("tenants.toml");
         let tenant = TENANT
             .replace("{provider}", provider.url("").trim_end_matches('/'))
             .replace("{hook}", &hook.url("/hook"))
             .replace("{contacts}", &board.contacts.url());
-        std::fs::write(&file, tenant).unwrap();
         let mut settings = vec![
             format!("store.data_dir={}", data.path().display()),
             format!("listen.public.url={PUBLIC}"),
@@ -137,18 +133,12 @@ impl Site {
             "limits.rates.commands=100000/s burst 100000".to_owned(),
         ];
         if let Store::Redis(redis, postgres) = &store {
-            let keys = data.path().join("master.keys");
-            std::fs::write(&keys, format!("{}\n", "A".repeat(43) + "=")).unwrap();
-            std::fs::set_permissions(&keys, Permissions::from_mode(0o600)).unwrap();
             settings.push("store.mode=redis".to_owned());
             settings.push(format!("store.redis.urls={}", redis.url()));
             settings.push(format!("postgres.url={}", postgres.url()));
-            settings.push(format!("provisioning.master_key_file={}", keys.display()));
+            settings.push(master_key(data.path()));
         }
-        let mut arguments: Vec<&str> = settings.iter().flat_map(|setting| ["--set", setting]).collect();
-        arguments.extend(["provision", file.to_str().unwrap()]);
-        let provisioned = nexus(&arguments, &[]);
-        assert!(provisioned.status.success(), "{provisioned:?}");
+        provision(data.path(), &settings, &tenant);
         let callbacks: Vec<(&str, &str, Value)> = (0..board.texts)
             .map(|n| {
                 let from = format!("+1202555{:04}", n % CUSTOMERS);

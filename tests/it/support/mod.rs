@@ -16,6 +16,7 @@ pub(crate) mod pair;
 pub(crate) mod part;
 pub(crate) mod postgres;
 pub(crate) mod process;
+pub(crate) mod provisioned;
 pub(crate) mod python;
 pub(crate) mod receiver;
 pub(crate) mod redis;

@@ -3,14 +3,12 @@
 //! Agent `a0` serves the queue `q0`, which the endpoint `e0` leads to, and so on; every agent serves `all`, which the endpoint `all`
 //! leads to. The built-in router's repairing sweep is off: what it would repair stays broken and is seen.
 
-use std::fs::Permissions;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::Value;
 
 use super::postgres::Postgres;
-use super::process::nexus;
+use super::provisioned::{master_key, provision};
 use super::redis::RedisServer;
 use super::whole::{Whole, send};
 use crate::workspace::desktop::Desktop;
@@ -62,21 +60,13 @@ impl Pair {
     pub(crate) fn start(agents: usize, capacity: usize) -> Self {
         let (redis, postgres) = (RedisServer::start(), Postgres::start());
         let data = tempfile::tempdir().unwrap();
-        let keys = data.path().join("master.keys");
-        std::fs::write(&keys, format!("{}\n", "A".repeat(43) + "=")).unwrap();
-        std::fs::set_permissions(&keys, Permissions::from_mode(0o600)).unwrap();
-        let file = data.path().join("tenant.toml");
-        std::fs::write(&file, tenant(agents, capacity)).unwrap();
         let mut settings: Vec<String> = SETTINGS.map(str::to_owned).to_vec();
         settings.push(format!("store.redis.urls={}", redis.url()));
         settings.push(format!("postgres.url={}", postgres.url()));
-        settings.push(format!("provisioning.master_key_file={}", keys.display()));
-        let place = format!("store.data_dir={}", data.path().display());
-        let all = settings.iter().chain([&place]);
-        let mut arguments: Vec<&str> = all.flat_map(|setting| ["--set", setting]).collect();
-        arguments.extend(["provision", file.to_str().unwrap()]);
-        let provisioned = nexus(&arguments, &[]);
-        assert!(provisioned.status.success(), "{provisioned:?}");
+        settings.push(master_key(data.path()));
+        let mut once = settings.clone();
+        once.push(format!("store.data_dir={}", data.path().display()));
+        provision(data.path(), &once, &tenant(agents, capacity));
         let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
         Self {
             nodes: [Whole::start(&settings), Whole::start(&settings)],

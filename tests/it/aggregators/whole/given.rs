@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::process::{get, nexus};
+use crate::support::process::get;
+use crate::support::provisioned::provision;
 use crate::support::python::ask;
 use crate::support::receiver::{Receiver, Say, Seen};
 use crate::support::redis::RedisServer;
@@ -154,13 +155,11 @@ impl Site {
     ) -> Self {
         let provider = Receiver::judging(judge);
         let data = tempfile::tempdir().unwrap();
-        let file = data.path().join("tenants.toml");
         let tenants = TENANTS
             .replace("{twilio}", more.twilio)
             .replace("{mailgun}", more.mailgun)
             .replace("{more}", more.objects)
             .replace("{provider}", &provider.url(""));
-        std::fs::write(&file, tenants).unwrap();
         let mut settings = vec![
             format!("store.data_dir={}", data.path().display()),
             format!("listen.public.url={PUBLIC}"),
@@ -169,8 +168,7 @@ impl Site {
             settings.push("store.mode=redis".to_owned());
             settings.push(format!("store.redis.urls={}", redis.url()));
         }
-        let provisioned = nexus(&["--set", &settings[0], "provision", file.to_str().unwrap()], &[]);
-        assert!(provisioned.status.success(), "{provisioned:?}");
+        provision(data.path(), &settings[..1], &tenants);
         let mut site = Self {
             whole: None,
             store,

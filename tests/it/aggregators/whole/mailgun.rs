@@ -14,7 +14,7 @@ use crate::support::python::ask;
 use crate::support::receiver::{Say, Seen};
 
 const PATH: &str = "/nexus/v3/aggregators/mailgun/ch-mailgun";
-const ANN: &str = "ann.planted@customer.example";
+pub(super) const ANN: &str = "ann.planted@customer.example";
 
 /// The fields of a form with parts; each is its name and its bytes as text.
 fn parts(seen: &Seen) -> Vec<(String, String)> {
@@ -35,7 +35,7 @@ fn parts(seen: &Seen) -> Vec<(String, String)> {
 }
 
 /// Mailgun's interface: takes what its documentation lists and nothing else.
-fn mailgun(seen: &Seen) -> Say {
+pub(super) fn mailgun(seen: &Seen) -> Say {
     let pair = STANDARD.encode("api:planted-mailgun-key");
     if seen.header("authorization") != format!("Basic {pair}") {
         return Say::json(401, "Forbidden");
@@ -108,7 +108,7 @@ fn posted(site: &Site, body: &str) -> u16 {
     )
 }
 
-fn event(site: &Site, token: &str, event: &str, ours: &str) -> u16 {
+pub(super) fn event(site: &Site, token: &str, event: &str, ours: &str) -> u16 {
     let data = json!({"event": event, "timestamp": 1_700_000_000.5, "id": token, "user-variables": {"nexusId": ours},
                       "recipient": ANN, "message": {"headers": {"message-id": "mg-1@shop.example"}}});
     let body = json!({"signature": seal(MAILGUN_KEY, token), "event-data": data});

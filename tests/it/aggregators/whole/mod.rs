@@ -1,6 +1,7 @@
 //! Text messages and mails through a whole node: a provider's callback opens a session, an agent answers, the answer leaves, and what
 //! became of it is shown at the message.
 
+mod campaign;
 mod consent;
 mod dialects;
 pub(crate) mod given;
