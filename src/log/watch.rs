@@ -24,6 +24,16 @@ pub enum WatchEvent {
         /// As published.
         payload: Bytes,
     },
+    /// Records that were acknowledged, that the store has lost, and whose numbers are other records' by now. Said once it is open again,
+    /// to whoever wrote or heard them; perhaps by several, perhaps twice.
+    Stranded {
+        /// Which log.
+        log: LogId,
+        /// The last number that both histories share.
+        after: u64,
+        /// What one append had written.
+        records: Vec<StoredRecord>,
+    },
     /// Whatever was published in this partition from the last event until now may have been missed: compare tops.
     Lost {
         /// Which partition.

@@ -169,7 +169,7 @@ pub enum SessionEvent {
         /// Who.
         participant: ParticipantId,
     },
-    /// The session is over; only `Noted`, `Recovered`, `Delivery`, `Fetched` and `Erased` may follow.
+    /// The session is over; only `Noted`, `Rollback`, `Recovered`, `Delivery`, `Fetched` and `Erased` may follow.
     Closed {
         /// Why.
         reason: CloseReason,

@@ -6,7 +6,7 @@ use super::draft::{Circumstances, Draft};
 use super::input::SessionInput;
 use super::outcome::{Decision, Rejection, SessionReply};
 use super::state::Session;
-use super::{agent, arrival, customer, offers, service, silence};
+use super::{agent, arrival, customer, offers, recovery, service, silence};
 
 impl Session {
     /// Decides; changes nothing.
@@ -20,6 +20,7 @@ impl Session {
     ) -> Result<Decision<SessionEvent, SessionReply>, Rejection> {
         let cause = match input {
             SessionInput::Agent(command) => Some(command.id),
+            SessionInput::Lost(lost) => Some(lost.cause),
             _ => None,
         };
         if let Some(executed) = cause.and_then(|cause| self.executed(cause)) {
@@ -53,6 +54,10 @@ impl Session {
             SessionInput::Matched { desk, agent } => offers::matched(&mut draft, *desk, agent),
             SessionInput::Position { position, text } => silence::position(&mut draft, *position, text),
             SessionInput::Heard { n } => arrival::heard(&mut draft, *n),
+            SessionInput::Lost(lost) => {
+                recovery::recover(&mut draft, lost);
+                Ok(())
+            }
             SessionInput::Service(act) => service::act(&mut draft, act),
             SessionInput::Timer { timer, .. } => silence::timer(&mut draft, *timer),
         }?;

@@ -74,10 +74,34 @@ pub enum SessionInput {
         /// When it was due.
         due: Millis,
     },
+    /// The store has lost an append of this session, and others went on without it.
+    Lost(Lost),
     /// Nothing was heard of the customer for the liveness deadline.
     Lapsed,
     /// The customer was heard again.
     Returned,
+}
+
+/// What was in an append that the store has lost.
+#[derive(Debug, Clone)]
+pub struct Lost {
+    /// Made of what was lost, so that it is recovered once however many tell of it.
+    pub cause: Uuid,
+    /// The last number that both histories share.
+    pub after: u64,
+    /// What was said in it.
+    pub said: Vec<Said>,
+}
+
+/// Words of a lost history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// Who said it; `None`: the service.
+    pub from: Option<ParticipantId>,
+    /// Who may see it.
+    pub visibility: Visibility,
+    /// The words.
+    pub text: Bytes,
 }
 
 /// What opens a session.

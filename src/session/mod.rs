@@ -21,6 +21,7 @@ mod offers;
 mod outcome;
 mod outside;
 mod participants;
+mod recovery;
 mod service;
 mod silence;
 mod state;
@@ -35,7 +36,7 @@ pub use arrival::{Arrival, FILES_MAX};
 pub use desk::{Desk, DeskAct, DeskInput, DeskProfile, DeskRejection, DeskReply, DeskTimer};
 pub use draft::Circumstances;
 pub use input::{
-    AfterLeave, AgentAct, AgentCommand, BotAct, BotThen, File, Open, Place, Purpose, ServiceAct,
+    AfterLeave, AgentAct, AgentCommand, BotAct, BotThen, File, Lost, Open, Place, Purpose, Said, ServiceAct,
     SessionInput, SessionTimer, Target,
 };
 pub use outcome::{Decision, Marks, Rejection, SessionReply};

@@ -33,6 +33,7 @@ mod replica;
 mod replies;
 mod router;
 mod slot;
+mod stranded;
 mod sweep;
 mod table;
 mod timers;

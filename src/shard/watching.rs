@@ -37,6 +37,7 @@ impl CoreTable {
                         self.take_signal(log, typing);
                     }
                 }
+                WatchEvent::Stranded { log, after, records } => self.keep_stranded(log, after, &records),
                 WatchEvent::Lost { partition } => {
                     metrics::counter!(names::WATCH_LOST).increment(1);
                     self.recheck(partition);

@@ -97,6 +97,18 @@ impl Fanout {
         }
     }
 
+    /// What one append had written and the store has no place for any more. `false`: some core has no room to be told.
+    pub(crate) fn stranded(&self, log: LogId, after: u64, records: &[StoredRecord]) -> bool {
+        let event = WatchEvent::Stranded {
+            log,
+            after,
+            records: records.to_vec(),
+        };
+        let cores = lock(&self.cores);
+        let mut living = cores.iter().filter_map(Weak::upgrade);
+        living.all(|core| core.events.try_send(event.clone()).is_ok())
+    }
+
     fn each_watcher(&self, log: LogId, mut tell: impl FnMut(&Core, &mut State)) {
         for core in lock(&self.cores).iter().filter_map(Weak::upgrade) {
             let mut state = lock(&core.state);

@@ -129,6 +129,14 @@ pub(super) enum Lost {
     Beyond,
 }
 
+impl Ring {
+    /// Everything that is kept of a log, oldest first.
+    pub(super) fn kept(&self, log: LogId) -> Vec<Written> {
+        let kept = self.logs.get(&log).into_iter().flatten();
+        kept.map(|kept| kept.written.clone()).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;

@@ -3,7 +3,10 @@
 //! A server that has begun anew, or has just become a master, is shut (`lua/fence.lua`): it may have lost what it acknowledged. Every core
 //! that holds appends compares the tops of all logs in its ring with the store's. A missing append goes in again as it was if what it
 //! continued is the store's top; that is a decided append like any other, so nodes that do the same at once do no harm. When all who
-//! hold appends are done, or have not come for three seconds, the store is open. What does not fit any more is said in the log.
+//! hold appends are done, or have not come for three seconds, the store is open. What does not fit any more, because somebody went on
+//! without it, is told to the watchers: they keep what was said in it ([`WatchEvent::Stranded`]).
+//!
+//! [`WatchEvent::Stranded`]: crate::log::watch::WatchEvent::Stranded
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -22,6 +25,7 @@ use uuid::Uuid;
 use crate::log::append::{Answer, Append};
 use crate::log::bounds::MAX_BATCH;
 use crate::log::error::LogError;
+use crate::log::local::Fanout;
 use crate::model::{LogId, Position};
 
 use super::encode;
@@ -70,7 +74,12 @@ impl Recent {
 }
 
 /// Mends after each reconnect and whenever a call meets a shut partition, until the link is gone.
-pub(super) async fn mind(link: Weak<Link>, recent: Arc<Recent>, mut reconnects: Receiver<Server>) {
+pub(super) async fn mind(
+    link: Weak<Link>,
+    recent: Arc<Recent>,
+    fanout: Fanout,
+    mut reconnects: Receiver<Server>,
+) {
     let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut looks = 0;
@@ -87,7 +96,7 @@ pub(super) async fn mind(link: Weak<Link>, recent: Arc<Recent>, mut reconnects: 
             _ = look.tick() => false,
         };
         if suspicious {
-            mend_in_the_end(&strong, &recent).await;
+            mend_in_the_end(&strong, &recent, &fanout).await;
             continue;
         }
         looks += 1;
@@ -104,9 +113,9 @@ pub(super) async fn mind(link: Weak<Link>, recent: Arc<Recent>, mut reconnects: 
 }
 
 /// Mends, however often it fails; not for a link that nobody uses.
-async fn mend_in_the_end(link: &Arc<Link>, recent: &Recent) {
+async fn mend_in_the_end(link: &Arc<Link>, recent: &Recent, fanout: &Fanout) {
     let mut failed = false;
-    while let Err(error) = mend(link, recent).await {
+    while let Err(error) = mend(link, recent, fanout).await {
         if !std::mem::replace(&mut failed, true) {
             tracing::warn!(%error, "cannot tell yet whether redis has lost appends");
         }
@@ -121,8 +130,8 @@ async fn mend_in_the_end(link: &Arc<Link>, recent: &Recent) {
 ///
 /// # Errors
 /// When the store cannot be asked. Nothing is forgotten.
-pub(super) async fn mend(link: &Link, recent: &Recent) -> Result<(), LogError> {
-    repair(link, recent).await?;
+pub(super) async fn mend(link: &Link, recent: &Recent, fanout: &Fanout) -> Result<(), LogError> {
+    let stranded = repair(link, recent).await?;
     hold(link, recent).await?;
     let mut shut: Vec<u16> = (0..link.partitions()).collect();
     loop {
@@ -136,9 +145,30 @@ pub(super) async fn mend(link: &Link, recent: &Recent) -> Result<(), LogError> {
         shut.retain(|_| !answers.next().unwrap_or_default());
         if shut.is_empty() {
             link.fence.open();
+            for one in stranded {
+                one.tell(fanout);
+            }
             return Ok(());
         }
         tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// An append that was lost and has no place any more.
+struct Stranded {
+    /// The last number that both histories share.
+    after: u64,
+    written: Written,
+}
+
+impl Stranded {
+    fn tell(&self, fanout: &Fanout) {
+        let (log, after) = (self.written.append.log, self.after);
+        if fanout.stranded(log, after, &self.written.records()) {
+            tracing::warn!(%log, after, "redis lost an append that has no place any more; what was said in it is kept");
+        } else {
+            tracing::error!(%log, after, "redis lost an append that has no place any more, and nobody could be told");
+        }
     }
 }
 
@@ -192,8 +222,9 @@ async fn call(
     link.call(call, args).await
 }
 
-/// Compares every log in the ring with the store and puts back what it can.
-async fn repair(link: &Link, recent: &Recent) -> Result<(), LogError> {
+/// Compares every log in the ring with the store and puts back what it can; returns what it cannot.
+async fn repair(link: &Link, recent: &Recent) -> Result<Vec<Stranded>, LogError> {
+    let mut stranded = Vec::new();
     let mut partitions: HashMap<u16, Vec<LogId>> = HashMap::new();
     for log in recent.ring().logs() {
         partitions.entry(link.number_of(log)).or_default().push(log);
@@ -207,13 +238,29 @@ async fn repair(link: &Link, recent: &Recent) -> Result<(), LogError> {
                     Lost::Known(appends) => put_back(link, *log, appends).await?,
                     Lost::Unless(at) if has(link, *log, at).await? => {}
                     Lost::Unless(_) | Lost::Beyond => {
-                        tracing::error!(%log, n = top.n, "redis lost appends that cannot be put back")
+                        let kept = recent.ring().kept(*log);
+                        stranded.extend(without_place(link, *log, kept).await?);
                     }
                 }
             }
         }
     }
-    Ok(())
+    Ok(stranded)
+}
+
+/// Those of these appends that are not in the store's history of the log.
+async fn without_place(link: &Link, log: LogId, kept: Vec<Written>) -> Result<Vec<Stranded>, LogError> {
+    let mut stranded = Vec::new();
+    let mut shared = None;
+    for written in kept {
+        // What continues something lost is lost too.
+        if shared.is_none() && has(link, log, written.top()).await? {
+            continue;
+        }
+        let after = *shared.get_or_insert(written.before.n);
+        stranded.push(Stranded { after, written });
+    }
+    Ok(stranded)
 }
 
 async fn put_back(link: &Link, log: LogId, appends: Vec<Append>) -> Result<(), LogError> {

@@ -8,7 +8,7 @@ use fred::interfaces::EventInterface as _;
 use uuid::Uuid;
 
 use crate::log::error::LogError;
-use crate::log::local::check_partitions;
+use crate::log::local::{Fanout, check_partitions};
 use crate::log::store::{SharedLog, StoreInfo};
 
 use super::connect;
@@ -52,13 +52,16 @@ impl RedisStore {
         }
         let link = Arc::new(Link::new(clients, partitions, identity.encode(), &options));
         let recent = Recent::new(Ring::new(options.ring, Instant::now()));
-        let subscriber = Subscriber::connect(&options, Arc::clone(&link), Arc::clone(&recent)).await?;
-        rollback::mend(&link, &recent).await?;
+        let fanout = Fanout::new(options.partitions);
+        let subscriber =
+            Subscriber::connect(&options, Arc::clone(&link), Arc::clone(&recent), fanout.clone()).await?;
+        rollback::mend(&link, &recent, &fanout).await?;
         // They lose the server together: one of them is enough to see it.
         let reconnects = link.client(0).reconnect_rx();
         tokio::spawn(rollback::mind(
             Arc::downgrade(&link),
             Arc::clone(&recent),
+            fanout,
             reconnects,
         ));
         tracing::info!(core, store = %identity.store, partitions = identity.partitions, "the session log is in redis");

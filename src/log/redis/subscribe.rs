@@ -81,9 +81,9 @@ impl Subscriber {
         options: &RedisOptions,
         link: Arc<Link>,
         recent: Arc<Recent>,
+        fanout: Fanout,
     ) -> Result<Arc<Self>, LogError> {
         let client = connect::connect(options, 3).await?;
-        let fanout = Fanout::new(options.partitions);
         let subscriber = Arc::new(Self {
             link,
             name: Uuid::new_v4().simple().to_string(),

@@ -1,13 +1,16 @@
 //! What is said, by whom, and how a session begins and ends.
 
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use super::world::{CUSTOMER, World, open, place};
 use crate::model::{
-    CloseReason, LogId, MessageKind, QueueReason, Record, Role, SessionEvent, UserDataChange, Visibility,
+    Body, CloseReason, LogId, MessageKind, QueueReason, Record, Role, SessionEvent, UserDataChange,
+    Visibility,
 };
 use crate::session::{
-    AfterLeave, AgentAct, Phase, Rejection, ServiceAct, SessionInput, visible_to_agent, visible_to_customer,
+    AfterLeave, AgentAct, Lost, Phase, Rejection, Said, ServiceAct, SessionInput, visible_to_agent,
+    visible_to_customer,
 };
 
 fn shown(world: &World, session: LogId) -> Vec<&Record<SessionEvent>> {
@@ -264,4 +267,35 @@ fn words_recovered_from_a_lost_history_reach_whom_they_were_for() {
     let state = world.session(session);
     assert!(visible_to_customer(state, &recovered(Visibility::All)));
     assert!(!visible_to_customer(state, &recovered(Visibility::Agent)));
+}
+
+#[test]
+fn what_a_lost_history_said_is_kept_once_and_raises_the_index() {
+    let mut world = World::new();
+    let session = world.held(1, "bob");
+    let lost = |cause: u128, after, text: &'static str| {
+        SessionInput::Lost(Lost {
+            cause: Uuid::from_u128(cause),
+            after,
+            said: vec![Said {
+                from: None,
+                visibility: Visibility::All,
+                text: text.into(),
+            }],
+        })
+    };
+    let before = world.sessions[&session].records.len();
+    world.ask(session, &lost(1, 3, "first")).unwrap();
+    world.ask(session, &lost(2, 3, "second")).unwrap();
+    // Another node held it too.
+    world.ask(session, &lost(1, 3, "first")).unwrap();
+    assert_eq!(world.session(session).bases(), [(3, 1_000)], "one fork, one step");
+    let kept: Vec<_> = world.sessions[&session].records[before..]
+        .iter()
+        .filter(|record| matches!(record.event, SessionEvent::Recovered { .. }))
+        .map(|record| record.body.clone())
+        .collect();
+    assert_eq!(kept, [Body::text("first"), Body::text("second")]);
+    world.ask(session, &lost(3, 9, "third")).unwrap();
+    assert_eq!(world.session(session).bases(), [(3, 1_000), (9, 2_000)]);
 }

@@ -1,9 +1,11 @@
 //! A Redis that comes back with an older history.
 
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use nexus::log::redis::RedisStore;
-use nexus::log::{Answer, Basis, NewEffect, PeerKey, SharedLog};
+use nexus::log::{Answer, Basis, NewEffect, PeerKey, SharedLog, WatchEvent};
 use nexus::model::LogId;
 
 use super::given::*;
@@ -197,5 +199,47 @@ fn a_core_that_ends_in_order_is_not_waited_for() {
             tokio::task::yield_now().await;
         }
         recovered(&log).await;
+    });
+}
+
+#[test]
+fn what_has_no_place_any_more_is_told_to_who_wrote_it() {
+    let mut server = RedisServer::start();
+    let (url, id) = (server.url(), session());
+    let (done, step) = mpsc::channel();
+    let (go, gate) = mpsc::channel();
+    // A node that stands still for longer than others wait.
+    let stranded = thread::spawn(move || {
+        on_a_core(async {
+            let log = RedisStore::connect(options(&url), 0).await.unwrap();
+            let mut watch = log.take_watch().unwrap();
+            written(&log, opening(id, "1")).await;
+            done.send(()).unwrap();
+            gate.recv().unwrap();
+            written(&log, admitted(id, "2")).await;
+            done.send(()).unwrap();
+            gate.recv().unwrap();
+            let told = async {
+                loop {
+                    if let WatchEvent::Stranded { log, after, records } = watch.events.recv().await.unwrap() {
+                        return (log, after, records);
+                    }
+                }
+            };
+            tokio::time::timeout(PATIENCE, told).await.unwrap()
+        })
+    });
+    step.recv().unwrap();
+    let older = history(&server);
+    go.send(()).unwrap();
+    step.recv().unwrap();
+    roll_back(&mut server, &older);
+    on_a_core(async {
+        let other = node(&server).await;
+        written(&other, admitted(id, "another")).await;
+        go.send(()).unwrap();
+        let (log, after, records) = stranded.join().unwrap();
+        let texts: Vec<&[u8]> = records.iter().map(|record| &record.envelope[..]).collect();
+        assert_eq!((log, after, texts), (id, 1, vec![&b"2"[..]]));
     });
 }

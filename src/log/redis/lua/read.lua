@@ -89,10 +89,13 @@ end
 define('tops', {'no-writes'}, tops)
 define_unfenced('tops_left', {'no-writes'}, tops)
 
--- args: log, number. Its hash, nothing where the log has no such record.
+-- args: log, number. Its hash; empty above the top, nothing where it is trimmed.
 define_unfenced('hash_left', {'no-writes'}, function(p, args)
   local at, n = head(p, args[3]), tonumber(args[4])
-  return at and n >= at.base and n <= at.n and hash_at(p, args[3], at, n) or false
+  if not at or n < at.base then
+    return false
+  end
+  return n > at.n and '' or hash_at(p, args[3], at, n)
 end)
 
 -- args: log, numbers.

@@ -111,6 +111,7 @@ pub(crate) async fn a_watcher_that_does_not_keep_up_is_told_so(h: &impl Harness)
                 break;
             }
             WatchEvent::Signal { .. } => panic!("nobody signalled"),
+            WatchEvent::Stranded { .. } => panic!("nothing was lost"),
         }
     }
     assert!(heard < top.n);
