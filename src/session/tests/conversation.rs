@@ -165,7 +165,7 @@ fn a_stranger_can_do_nothing() {
         Err(Rejection::NotParticipant)
     );
     let other = SessionInput::CustomerText {
-        participant: crate::model::ParticipantId(uuid::Uuid::from_u128(999)),
+        participant: crate::model::ParticipantId(Uuid::from_u128(999)),
         text: "x".into(),
     };
     assert_eq!(world.ask(session, &other), Err(Rejection::NotParticipant));
@@ -262,7 +262,7 @@ fn words_recovered_from_a_lost_history_reach_whom_they_were_for() {
             from: None,
             visibility,
         },
-        body: crate::model::Body::text("x"),
+        body: Body::text("x"),
     };
     let state = world.session(session);
     assert!(visible_to_customer(state, &recovered(Visibility::All)));
