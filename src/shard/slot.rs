@@ -144,3 +144,30 @@ impl<M: Machine> Table<M> {
         self.slots.borrow().len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::SessionEvent;
+    use crate::session::{Desk, Session};
+    use crate::shard::{DeskView, Entry, SessionView};
+
+    #[test]
+    fn what_a_log_takes_on_a_core_is_small() {
+        let sizes = [
+            ("the place of a session", size_of::<Slot<Session>>(), 256),
+            ("its state", size_of::<Session>(), 640),
+            ("what readers see of it", size_of::<SessionView>(), 104),
+            ("a record of it", size_of::<Entry<SessionEvent>>(), 304),
+            ("the place of a desk", size_of::<Slot<Desk>>(), 256),
+            ("its state", size_of::<Desk>(), 320),
+            ("what readers see of it", size_of::<DeskView>(), 104),
+        ];
+        for (what, size, most) in sizes {
+            assert!(
+                size <= most,
+                "{what}: {size} bytes, {most} at most; all: {sizes:?}"
+            );
+        }
+    }
+}

@@ -463,3 +463,19 @@ fn random() -> u64 {
     let _ = aws_lc_rs::rand::fill(&mut bytes);
     u64::from_ne_bytes(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn future_of<A, F>(_: impl FnOnce(A) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn an_idle_agent_is_one_small_task() {
+        let (task, turn) = (future_of(Stream::run), size_of::<Turn>());
+        assert!(task <= 640, "the task of a stream: {task} bytes");
+        assert!(turn <= 512, "what is owed: {turn} bytes");
+    }
+}

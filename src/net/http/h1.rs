@@ -206,3 +206,22 @@ impl hyper::service::Service<hyper::Request<Incoming>> for Calls {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn future_of<A, F>(_: impl FnOnce(A) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn a_resting_connection_has_no_room_for_what_serves_requests() {
+        let resting = future_of(|(stream, peer, admission, service, limits, scratch, drain)| {
+            serve(stream, peer, admission, service, limits, scratch, drain)
+        });
+        let guard = size_of::<Guard>();
+        assert!(resting <= 1_920, "a connection that rests: {resting} bytes");
+        assert!(guard <= 512, "its guard: {guard} bytes");
+    }
+}
