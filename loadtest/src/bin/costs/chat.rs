@@ -1,0 +1,159 @@
+//! A chat on one core with a store in memory, to be polled.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use hyper::Method;
+use nexus::egress::Dispatcher;
+use nexus::ingress::widgets::{WidgetOptions, Widgets};
+use nexus::log::NodeId;
+use nexus::log::media::{DirectoryMedia, SharedMedia};
+use nexus::log::memory::MemoryStore;
+use nexus::model::Millis;
+use nexus::net::Peer;
+use nexus::net::http::{Body, Request, Response};
+use nexus::provisioning::secret::MasterKeys;
+use nexus::provisioning::{Act, EmbeddedStore, Provisioning, Store, declare};
+use nexus::routing::BuiltinRouter;
+use nexus::runtime::{Clock, Rate};
+use nexus::shard::{Links, Neighbours, ShardOptions, Shards};
+use serde_json::Value;
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::LocalSet;
+use uuid::Uuid;
+
+const BASE: &str = "/nexus/v3/chat/sessions";
+/// A key of no other use.
+const MASTER: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
+
+/// An open chat.
+pub struct Chat {
+    runtime: Runtime,
+    core: LocalSet,
+    widgets: Widgets,
+    peer: Peer,
+    api_key: String,
+    token: String,
+    session: String,
+    _provisioning: Provisioning,
+    _folder: Folder,
+}
+
+impl Chat {
+    /// Starts a core and opens a chat there.
+    pub fn open() -> Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let core = LocalSet::new();
+        let folder = Folder::make()?;
+        let (provisioning, widgets) = core.block_on(&runtime, start(&folder.0))?;
+        let mut chat = Self {
+            runtime,
+            core,
+            widgets,
+            peer: Peer {
+                addr: "127.0.0.1:50000".parse()?,
+                local: "127.0.0.1:443".parse()?,
+                tls: true,
+                http2: false,
+            },
+            api_key: declare::development().context("no development tenant")?.api_key,
+            token: String::new(),
+            session: String::new(),
+            _provisioning: provisioning,
+            _folder: folder,
+        };
+        let created =
+            chat.handle(chat.request(Method::POST, BASE, "data[nickname]=Ann&data[endpoint]=web")?);
+        ensure!(created.status().is_success(), "no chat: {}", created.status());
+        let answer: Value = serde_json::from_slice(created.body().as_bytes().unwrap_or_default())?;
+        let text = |pointer| {
+            answer
+                .pointer(pointer)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+        };
+        (chat.token, chat.session) = (
+            text("/data/clientToken").to_owned(),
+            text("/data/entity/id").to_owned(),
+        );
+        Ok(chat)
+    }
+
+    /// Asks for what is new.
+    pub fn poll(&self) -> Result<Response> {
+        let path = format!(
+            "{BASE}/{}/messages?operationId=ca6c005844-9bceb-a97ef-344c2-84b99f01",
+            self.session
+        );
+        Ok(self.handle(self.request(Method::GET, &path, "")?))
+    }
+
+    fn request(&self, method: Method, path: &str, body: &str) -> Result<Request> {
+        let mut request = hyper::Request::builder()
+            .method(method)
+            .uri(path)
+            .header("x-api-key", &self.api_key)
+            .header("origin", "https://shop.example")
+            .header("content-type", "application/x-www-form-urlencoded");
+        if !self.token.is_empty() {
+            request = request.header("x-nexus-client-key", &self.token);
+        }
+        Ok(request.body(Body::whole(body.to_owned()))?)
+    }
+
+    fn handle(&self, request: Request) -> Response {
+        self.core
+            .block_on(&self.runtime, self.widgets.handle(request, &self.peer))
+    }
+}
+
+async fn start(folder: &Path) -> Result<(Provisioning, Widgets)> {
+    let clock = Clock::system();
+    let now = Millis(clock.wall_ms());
+    let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(&folder.join("provisioning.redb"))?);
+    let provisioning = Provisioning::start_on(store, MasterKeys::from_text(MASTER)?, None, now).await?;
+    let act = Act {
+        actor: "costs".to_owned(),
+        at: now,
+    };
+    declare::apply(provisioning.directory(), declare::DEVELOPMENT, &act).await?;
+    let log = MemoryStore::new(16, clock.clone())?.core();
+    let (links, mut rooms) = Links::between(1, 64);
+    let neighbours = Neighbours {
+        router: Rc::new(BuiltinRouter::new(Rc::clone(&log))),
+        deliverer: Rc::new(Dispatcher::default()),
+    };
+    let node = NodeId(Uuid::from_u128(1));
+    let options = ShardOptions::default();
+    let shards = Shards::start(rooms.remove(0), links, log, neighbours, clock, node, options);
+    let media: SharedMedia = DirectoryMedia::open(folder, 1)?;
+    let unlimited = Rate::per_second(1_000_000_000, 1_000_000_000);
+    let options = WidgetOptions {
+        per_key: unlimited,
+        per_address: unlimited,
+        per_session: unlimited,
+        ..WidgetOptions::default()
+    };
+    let widgets = Widgets::new(shards, provisioning.snapshots().clone(), media, options, 7);
+    Ok((provisioning, widgets))
+}
+
+/// A folder that goes when it is no longer needed.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn make() -> Result<Self> {
+        let folder = std::env::temp_dir().join(format!("nexus-costs-{}", std::process::id()));
+        std::fs::create_dir_all(&folder)?;
+        Ok(Self(folder))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // Left behind, it is in nobody's way.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
