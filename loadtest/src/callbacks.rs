@@ -111,6 +111,8 @@ pub struct Shares {
 /// An endless mix.
 pub struct Mix {
     shares: Shares,
+    /// The first customer, and how many.
+    first: u64,
     customers: u64,
     key: hmac::Key,
     basic: String,
@@ -124,6 +126,7 @@ impl Mix {
     pub fn new(shares: Shares, customers: u64) -> Self {
         Self {
             shares,
+            first: 0,
             customers: customers.max(1),
             key: hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, TOKEN.as_bytes()),
             basic: format!("Basic {}", STANDARD.encode(PAIR)),
@@ -131,6 +134,11 @@ impl Mix {
             message: 0,
             recent: VecDeque::with_capacity(RECENT),
         }
+    }
+
+    /// From now on so many customers write, one after another, from the `first` on.
+    pub fn turn_to(&mut self, first: u64, customers: u64) {
+        (self.first, self.customers) = (first, customers.max(1));
     }
 
     /// A customer's first message.
@@ -198,7 +206,7 @@ impl Mix {
 
     /// Twilio: a form, signed over the address and the fields in order of their names.
     fn text(&self, id: u64, customer: u64) -> Callback {
-        let from = address(customer % self.customers);
+        let from = address(self.first + customer % self.customers);
         let sid = format!("SM{id:032x}");
         let words = words(id);
         let mut signed = format!("{PUBLIC}{TWILIO}");
@@ -233,7 +241,7 @@ impl Mix {
     fn batch(&self, id: u64) -> Callback {
         let results: Vec<_> = (id..id + BATCH)
             .map(|id| {
-                let from = address(id % self.customers);
+                let from = address(self.first + id % self.customers);
                 let words = words(id);
                 json!({"messageId": format!("ib-{id}"), "from": &from[1..], "to": "12025550198", "text": words, "cleanText": words,
                        "keyword": "", "receivedAt": "2026-01-01T00:00:00.000+0000", "smsCount": 1})

@@ -4,14 +4,18 @@ use std::fmt::Write as _;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
+use tokio::task::JoinSet;
 
-use crate::http::{Connection, Target, loopback};
+use crate::http::{Connection, Io, Target, loopback};
+use crate::pace::Pace;
 use crate::server::{Server, ServerArgs};
-use crate::stream::AgentStream;
+use crate::socket::Socket;
+use crate::stream::{AgentStream, ticket};
+use crate::tally::Shared;
 use crate::widget::{Line, Widget};
 
 /// Connections of agents that one address may open are limited by the server.
@@ -20,16 +24,31 @@ const PER_ADDRESS: usize = 150;
 const LINES: usize = 64;
 /// Where customers come from: far above the addresses of agents.
 const CUSTOMERS: usize = 30_000;
+/// Agents who are there, in a tally.
+pub const SIGNED_IN: &str = "signed in";
 /// API key of the tenant's chats.
 const API_KEY: &str = "44444444-2222-4333-8444-555555555555";
 
 /// Starts a server that knows `agents` agents, each of whom takes `capacity` chats.
 pub async fn start(args: &ServerArgs, agents: usize, capacity: usize) -> Result<Server> {
+    start_beside(args, agents, capacity, "").await
+}
+
+/// The same, with other tenants beside this one.
+pub async fn start_beside(args: &ServerArgs, agents: usize, capacity: usize, others: &str) -> Result<Server> {
+    let args = ServerArgs {
+        api_key: API_KEY.to_owned(),
+        ..args.clone()
+    };
+    provisioned(&args, &(tenant(agents, capacity)? + others)).await
+}
+
+/// Starts a server that knows these tenants.
+pub async fn provisioned(args: &ServerArgs, tenants: &str) -> Result<Server> {
     let file = std::env::temp_dir().join(format!("nexus-load-tenant-{}.toml", std::process::id()));
-    std::fs::write(&file, tenant(agents, capacity)?)?;
+    std::fs::write(&file, tenants)?;
     let args = ServerArgs {
         provision: Some(file.clone()),
-        api_key: API_KEY.to_owned(),
         ..args.clone()
     };
     let server = Server::of(&args).await;
@@ -43,11 +62,65 @@ pub async fn sign_in(target: &Target, index: usize) -> Result<AgentStream> {
 }
 
 /// A connection of an agent, from that agent's address.
-pub async fn open(target: &Target, index: usize) -> Result<Box<dyn crate::http::Io>> {
+pub async fn open(target: &Target, index: usize) -> Result<Box<dyn Io>> {
     target
         .by_name(&format!("a{index}.localhost"))
         .open(loopback(index, PER_ADDRESS))
         .await
+}
+
+/// Tickets for agents, asked for on one connection; each is good for half a minute.
+pub async fn tickets(target: &Target, agents: std::ops::Range<usize>) -> Result<Vec<String>> {
+    let mut socket = Socket::new(open(target, agents.start).await?);
+    let mut tickets = Vec::with_capacity(agents.len());
+    for index in agents {
+        tickets.push(ticket(&mut socket, &token(index)).await?);
+    }
+    Ok(tickets)
+}
+
+/// Is told an agent's number, and what it hears.
+pub type Heard = Rc<dyn Fn(usize, &Value)>;
+
+/// Signs agents in at an even rate, and lets each take chats and then listen for as long as the set lives.
+pub async fn work(
+    target: &Target,
+    agents: std::ops::Range<usize>,
+    ramp: u32,
+    tally: &Shared,
+    working: &mut JoinSet<()>,
+    heard: Heard,
+) -> Result<()> {
+    let wanted = tally.borrow().counted(SIGNED_IN) as usize + agents.len();
+    let bar = bar(agents.len(), "signing in")?;
+    let mut pace = Pace::new(Instant::now(), Duration::from_secs(1) / ramp.max(1));
+    for index in agents {
+        let due = pace.next().await;
+        let (target, tally, heard) = (target.clone(), Rc::clone(tally), Rc::clone(&heard));
+        working.spawn_local(async move {
+            let listens = async {
+                let mut stream = sign_in(&target, index).await?;
+                take_chats(&mut stream).await?;
+                tally.borrow_mut().took("sign in", due.elapsed());
+                tally.borrow_mut().count(SIGNED_IN);
+                loop {
+                    heard(index, &stream.next().await?);
+                }
+            };
+            let ended: Result<()> = listens.await;
+            if let Err(error) = ended {
+                tally.borrow_mut().failed("agent", &error);
+            }
+        });
+        bar.inc(1);
+    }
+    reach(60, || tally.borrow().is_over(SIGNED_IN, wanted)).await;
+    bar.finish_and_clear();
+    let there = tally.borrow().counted(SIGNED_IN) as usize;
+    if there < wanted {
+        bail!("only {there} of {wanted} agents: {:?}", tally.borrow().errors());
+    }
+    Ok(())
 }
 
 /// Lets an agent take whatever is offered.
@@ -84,6 +157,11 @@ impl Customers {
         Ok(Self { lines, next: 0 })
     }
 
+    /// The connections they share.
+    pub fn lines(&self) -> &[Line] {
+        &self.lines
+    }
+
     /// A chat that one of them opens.
     pub fn chat(&mut self) -> impl Future<Output = Result<Widget>> + use<> {
         let line = Rc::clone(&self.lines[self.next % LINES]);
@@ -109,6 +187,11 @@ pub fn bar(length: usize, message: &'static str) -> Result<ProgressBar> {
         .with_message(message))
 }
 
+/// What an agent is called.
+pub fn login(index: usize) -> String {
+    format!("agent{index:06}")
+}
+
 fn token(index: usize) -> String {
     format!("load-agent-{index:06}-token")
 }
@@ -124,7 +207,8 @@ fn tenant(agents: usize, capacity: usize) -> Result<String> {
     for index in 0..agents {
         write!(
             file,
-            "\n[[tenant.agents]]\nlogin = \"agent{index:06}\"\ntoken = \"{}\"\ncapacity = {{ chat = {capacity} }}\n",
+            "\n[[tenant.agents]]\nlogin = \"{}\"\ntoken = \"{}\"\ncapacity = {{ chat = {capacity} }}\n",
+            login(index),
             token(index)
         )?;
     }

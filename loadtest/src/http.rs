@@ -1,4 +1,4 @@
-//! One keep-alive HTTP/1.1 connection, as a browser holds it.
+//! One keep-alive HTTP connection, as a browser holds it.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -6,14 +6,17 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::{Request, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper::client::conn::{http1, http2};
+use hyper::header::HOST;
+use hyper::{Request, StatusCode, Uri};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::ClientConfig;
+use rustls::client::Resumption;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 /// Where a server listens.
 #[derive(Debug, Clone)]
@@ -58,14 +61,39 @@ impl Target {
         }
     }
 
+    /// The same with no memory of TLS sessions: every handshake is a full one.
+    pub fn forgetful(&self) -> Self {
+        self.with_tls(|tls| tls.resumption = Resumption::disabled())
+    }
+
+    /// The same over HTTP/2.
+    pub fn over_http2(&self) -> Self {
+        self.with_tls(|tls| tls.alpn_protocols = vec![b"h2".to_vec()])
+    }
+
+    fn with_tls(&self, change: impl FnOnce(&mut ClientConfig)) -> Self {
+        let tls = self.tls.as_deref().map(|tls| {
+            let mut tls = tls.clone();
+            change(&mut tls);
+            Arc::new(tls)
+        });
+        Self { tls, ..self.clone() }
+    }
+
     /// Opens a connection from `source`, so that limits per address see many addresses.
     pub async fn open(&self, source: IpAddr) -> Result<Box<dyn Io>> {
+        match &self.tls {
+            None => Ok(Box::new(self.tcp(source).await?)),
+            Some(_) => Ok(Box::new(self.secure(source).await?)),
+        }
+    }
+
+    /// The same where the server speaks TLS, with what was agreed on.
+    pub async fn secure(&self, source: IpAddr) -> Result<TlsStream<TcpStream>> {
+        let tls = self.tls.as_ref().context("no TLS here")?;
         let tcp = self.tcp(source).await?;
-        let Some(tls) = &self.tls else {
-            return Ok(Box::new(tcp));
-        };
         let connector = TlsConnector::from(Arc::clone(tls));
-        Ok(Box::new(connector.connect(self.name.clone(), tcp).await?))
+        Ok(connector.connect(self.name.clone(), tcp).await?)
     }
 
     async fn tcp(&self, source: IpAddr) -> Result<TcpStream> {
@@ -92,27 +120,74 @@ fn octet(value: usize) -> u8 {
     u8::try_from(value).unwrap_or(u8::MAX)
 }
 
-/// A connection that sends one request at a time.
+/// A connection that sends one request at a time. Where the server closed it in silence, the next request goes over a new one, as a
+/// browser's does.
 pub struct Connection {
-    sender: SendRequest<Full<Bytes>>,
+    sender: Sender,
+    target: Target,
+    source: IpAddr,
+}
+
+enum Sender {
+    One(http1::SendRequest<Full<Bytes>>),
+    Two(http2::SendRequest<Full<Bytes>>),
 }
 
 impl Connection {
-    /// Opens one; its driver ends with it.
+    /// Opens one, of HTTP/1.1; its driver ends with it.
     pub async fn open(target: &Target, source: IpAddr) -> Result<Self> {
         let io = target.open(source).await?;
-        let (sender, driver) = handshake(TokioIo::new(io)).await?;
-        tokio::spawn(async move {
-            // How it ended shows in the next request.
-            let _ = driver.await;
-        });
-        Ok(Self { sender })
+        let (sender, driver) = http1::handshake(TokioIo::new(io)).await?;
+        // How it ended shows in the next request.
+        tokio::spawn(async move { drop(driver.await) });
+        Ok(Self {
+            sender: Sender::One(sender),
+            target: target.clone(),
+            source,
+        })
+    }
+
+    /// Opens one of HTTP/2.
+    pub async fn open_http2(target: &Target, source: IpAddr) -> Result<Self> {
+        let io = target.over_http2().open(source).await?;
+        let (sender, driver) = http2::handshake(TokioExecutor::new(), TokioIo::new(io)).await?;
+        // How it ended shows in the next request.
+        tokio::spawn(async move { drop(driver.await) });
+        Ok(Self {
+            sender: Sender::Two(sender),
+            target: target.clone(),
+            source,
+        })
     }
 
     /// Sends a request and reads the whole answer.
-    pub async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes)> {
-        self.sender.ready().await?;
-        let response = self.sender.send_request(request).await?;
+    pub async fn send(&mut self, mut request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes)> {
+        match &self.sender {
+            Sender::One(sender) if sender.is_closed() => {
+                *self = Self::open(&self.target, self.source).await?
+            }
+            Sender::Two(sender) if sender.is_closed() => {
+                *self = Self::open_http2(&self.target, self.source).await?;
+            }
+            _ => {}
+        }
+        let response = match &mut self.sender {
+            Sender::One(sender) => {
+                sender.ready().await?;
+                sender.send_request(request).await?
+            }
+            Sender::Two(sender) => {
+                sender.ready().await?;
+                request.headers_mut().remove(HOST);
+                let path = request.uri().path_and_query().context("no path")?.clone();
+                *request.uri_mut() = Uri::builder()
+                    .scheme("https")
+                    .authority("localhost")
+                    .path_and_query(path)
+                    .build()?;
+                sender.send_request(request).await?
+            }
+        };
         let status = response.status();
         Ok((status, response.into_body().collect().await?.to_bytes()))
     }

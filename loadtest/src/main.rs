@@ -4,6 +4,7 @@
 //! server are read from `/proc` by this tool itself.
 
 mod callbacks;
+mod cluster;
 mod constant;
 mod crew;
 mod http;
@@ -15,7 +16,10 @@ mod receiver;
 mod report;
 mod scenario;
 mod server;
+mod socket;
 mod stream;
+mod tally;
+mod texts;
 mod tls;
 mod widget;
 
@@ -40,6 +44,12 @@ enum Scenario {
     Widgets(scenario::widgets::WidgetsArgs),
     /// N idle agents over WSS.
     Workspace(scenario::workspace::WorkspaceArgs),
+    /// What coming costs: TLS, the upgrade, the ticket.
+    Handshakes(scenario::handshakes::HandshakesArgs),
+    /// Texts told to many agents, one at a time and in bursts.
+    Fanout(scenario::fanout::FanoutArgs),
+    /// Keep-alive connections of widgets between two polls.
+    Idle(scenario::idle::IdleArgs),
     /// Polls that bring nothing, beside a server that does nothing.
     Polls(scenario::polls::PollsArgs),
     /// Customers on one node, agents on another.
@@ -52,9 +62,21 @@ enum Scenario {
     Sms(scenario::sms::SmsArgs),
     /// Notices to many endpoints, some of which are slow or dead.
     Webhooks(scenario::webhooks::WebhooksArgs),
+    /// How cost grows with sessions, agents and nodes.
+    Scale(scenario::scale::ScaleArgs),
+    /// Everything at once.
+    Mixed(scenario::mixed::MixedArgs),
+    /// Idle connections, echo and fan-out beside other servers.
+    Compare(scenario::compare::CompareArgs),
     /// A constant hyper response to compare with; used by other scenarios.
     #[command(hide = true)]
     Constant {
+        /// Where to listen.
+        addr: std::net::SocketAddr,
+    },
+    /// An echo of the kernel to compare with; used by other scenarios.
+    #[command(hide = true)]
+    EpollEcho {
         /// Where to listen.
         addr: std::net::SocketAddr,
     },
@@ -66,41 +88,49 @@ fn main() -> Result<()> {
         .enable_all()
         .build()?;
     LocalSet::new().block_on(&runtime, async {
-        match arguments.scenario {
-            Scenario::Widgets(args) => {
-                let folder = args.report.clone();
-                publish(&folder, "widgets", &scenario::widgets::run(args).await?)
-            }
-            Scenario::Workspace(args) => {
-                let folder = args.report.clone();
-                publish(&folder, "workspace", &scenario::workspace::run(args).await?)
-            }
-            Scenario::Polls(args) => {
-                let folder = args.report.clone();
-                publish(&folder, "polls", &scenario::polls::run(args).await?)
-            }
-            Scenario::Latency(args) => {
-                let folder = args.report.clone();
-                sound(&folder, "latency", &scenario::latency::run(args).await?)
-            }
-            Scenario::Storm(args) => {
-                let folder = args.report.clone();
-                sound(&folder, "storm", &scenario::storm::run(args).await?)
-            }
-            Scenario::Slow(args) => {
-                let folder = args.report.clone();
-                sound(&folder, "slow", &scenario::slow::run(args).await?)
-            }
-            Scenario::Sms(args) => {
-                let folder = args.report.clone();
-                sound(&folder, "sms", &scenario::sms::run(args).await?)
-            }
-            Scenario::Webhooks(args) => {
-                let folder = args.report.clone();
-                sound(&folder, "webhooks", &scenario::webhooks::run(args).await?)
-            }
-            Scenario::Constant { addr } => constant::serve(addr).await,
-        }
+        let (name, folder, results) = match arguments.scenario {
+            Scenario::Widgets(args) => (
+                "widgets",
+                args.report.clone(),
+                scenario::widgets::run(args).await?,
+            ),
+            Scenario::Workspace(args) => (
+                "workspace",
+                args.report.clone(),
+                scenario::workspace::run(args).await?,
+            ),
+            Scenario::Handshakes(args) => (
+                "handshakes",
+                args.report.clone(),
+                scenario::handshakes::run(args).await?,
+            ),
+            Scenario::Fanout(args) => ("fanout", args.report.clone(), scenario::fanout::run(args).await?),
+            Scenario::Idle(args) => ("idle", args.report.clone(), scenario::idle::run(args).await?),
+            Scenario::Polls(args) => ("polls", args.report.clone(), scenario::polls::run(args).await?),
+            Scenario::Latency(args) => (
+                "latency",
+                args.report.clone(),
+                scenario::latency::run(args).await?,
+            ),
+            Scenario::Storm(args) => ("storm", args.report.clone(), scenario::storm::run(args).await?),
+            Scenario::Slow(args) => ("slow", args.report.clone(), scenario::slow::run(args).await?),
+            Scenario::Sms(args) => ("sms", args.report.clone(), scenario::sms::run(args).await?),
+            Scenario::Webhooks(args) => (
+                "webhooks",
+                args.report.clone(),
+                scenario::webhooks::run(args).await?,
+            ),
+            Scenario::Scale(args) => ("scale", args.report.clone(), scenario::scale::run(args).await?),
+            Scenario::Mixed(args) => ("mixed", args.report.clone(), scenario::mixed::run(args).await?),
+            Scenario::Compare(args) => (
+                "compare",
+                args.report.clone(),
+                scenario::compare::run(args).await?,
+            ),
+            Scenario::Constant { addr } => return constant::serve(addr).await,
+            Scenario::EpollEcho { addr } => return raw::epoll::serve(addr),
+        };
+        sound(&folder, name, &results)
     })
 }
 

@@ -7,15 +7,19 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HOST};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpSocket};
+
+use crate::http::{Connection, loopback};
+use crate::server::Server;
 
 /// What came, by the interaction it is about: when first.
 type Heard = Rc<RefCell<HashMap<String, Instant>>>;
@@ -59,6 +63,34 @@ impl Receiver {
     pub fn heard(&self, interaction: &str) -> Option<Instant> {
         self.heard.borrow().get(interaction).copied()
     }
+}
+
+/// API key of the development tenant's administrator.
+pub const ADMIN: &str = "00000000-0000-4000-8000-000000000001";
+/// Every core knows what was provisioned this long ago.
+const KNOWN: Duration = Duration::from_secs(3);
+
+/// Lets a server tell endpoints when a chat begins, and waits until it knows that.
+pub async fn provision(server: &Server, key: &str, kind: &str, receivers: &[&Receiver]) -> Result<()> {
+    let mut connection = Connection::open(&server.target(), loopback(0, 1)).await?;
+    for (index, receiver) in receivers.iter().enumerate() {
+        let hook = json!({"data": {"name": format!("{kind}-{index}"), "url": receiver.url(), "events": ["STARTED"],
+            "secret": "load-secret", "retryTimeoutMs": 1_000, "retryAttempts": 1_000}});
+        let request = Request::post("/nexus/v3/webhooks")
+            .header(HOST, "localhost")
+            .header(CONTENT_TYPE, "application/json")
+            .header("x-api-key", key)
+            .body(Full::new(Bytes::from(hook.to_string())))?;
+        let (status, answer) = connection.send(request).await?;
+        if !status.is_success() {
+            bail!(
+                "a webhook was refused with {status}: {}",
+                String::from_utf8_lossy(&answer)
+            );
+        }
+    }
+    tokio::time::sleep(KNOWN).await;
+    Ok(())
 }
 
 async fn serve(listener: TcpListener, delay: Duration, heard: Heard) {

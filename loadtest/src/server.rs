@@ -38,6 +38,9 @@ pub struct ServerArgs {
     /// A file to apply before the run, for a server that is started.
     #[arg(skip)]
     pub provision: Option<PathBuf>,
+    /// Where it echoes over TLS, for a server that is started.
+    #[arg(skip)]
+    pub echo: Option<SocketAddr>,
 }
 
 impl ServerArgs {
@@ -60,6 +63,7 @@ struct Started {
     folder: PathBuf,
     binary: PathBuf,
     settings: Vec<String>,
+    echo: Option<SocketAddr>,
     admin: SocketAddr,
 }
 
@@ -126,7 +130,7 @@ impl Server {
                 bail!("the load tenant could not be provisioned");
             }
         }
-        let child = spawn(&binary, &settings, &log)?;
+        let child = spawn(&binary, &settings, args.echo, &log)?;
         let (addr, tls) = if args.plain {
             (plain, None)
         } else {
@@ -141,6 +145,7 @@ impl Server {
                 folder,
                 binary,
                 settings,
+                echo: args.echo,
                 admin,
             }),
         };
@@ -183,7 +188,7 @@ impl Server {
             return Ok(false);
         };
         let log = std::fs::File::create(started.folder.join("server-again.log"))?;
-        started.child = spawn(&started.binary, &started.settings, &log)?;
+        started.child = spawn(&started.binary, &started.settings, started.echo, &log)?;
         self.pid = started.child.id();
         let admin = started.admin;
         self.ready(admin).await?;
@@ -253,8 +258,12 @@ fn apply(command: &mut Command, settings: &[String]) {
     }
 }
 
-fn spawn(binary: &Path, settings: &[String], log: &std::fs::File) -> Result<Child> {
+fn spawn(binary: &Path, settings: &[String], echo: Option<SocketAddr>, log: &std::fs::File) -> Result<Child> {
     let mut command = Command::new(binary);
+    command.arg("serve");
+    if let Some(echo) = echo {
+        command.arg("--conformance-echo-tls").arg(echo.to_string());
+    }
     apply(&mut command, settings);
     command
         .stdout(log.try_clone()?)

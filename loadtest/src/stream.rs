@@ -4,14 +4,13 @@ use std::collections::{HashMap, VecDeque};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::http::Io;
+use crate::socket::{CLOSE, PING, PONG, Socket, TEXT};
 
 /// A signed-in agent.
 pub struct AgentStream {
-    io: Box<dyn Io>,
-    unread: Vec<u8>,
+    socket: Socket,
     /// Events that came while an answer was waited for.
     aside: VecDeque<Value>,
     memory: Memory,
@@ -37,35 +36,19 @@ pub struct Broken {
 
 impl AgentStream {
     /// Signs in with a static token, says that nothing has been seen, and takes the beginning.
-    pub async fn open(mut io: Box<dyn Io>, token: &str) -> Result<Self> {
-        let ask = format!(
-            "POST /nexus/v3/agents/ticket HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\
-             Content-Length: 0\r\n\r\n"
-        );
-        io.write_all(ask.as_bytes()).await?;
+    pub async fn open(io: Box<dyn Io>, token: &str) -> Result<Self> {
+        let mut socket = Socket::new(io);
+        let ticket = ticket(&mut socket, token).await?;
+        Self::with_ticket(socket, &ticket).await
+    }
+
+    /// The same with a ticket that was given out before.
+    pub async fn with_ticket(socket: Socket, ticket: &str) -> Result<Self> {
         let mut stream = Self {
-            io,
-            unread: Vec::new(),
+            socket,
             aside: VecDeque::new(),
             memory: Memory::default(),
         };
-        let head = stream.head().await?;
-        if !head.starts_with("HTTP/1.1 200") {
-            bail!("ticket: {}", head.lines().next().unwrap_or_default());
-        }
-        let length = head.lines().find_map(|line| {
-            line.to_ascii_lowercase()
-                .strip_prefix("content-length:")?
-                .trim()
-                .parse()
-                .ok()
-        });
-        let body = stream.take(length.context("no length")?).await?;
-        let answer: Value = serde_json::from_slice(&body)?;
-        let ticket = answer
-            .pointer("/data/ticket")
-            .and_then(Value::as_str)
-            .context("no ticket")?;
         stream.upgrade(&format!("ticket.{ticket}")).await?;
         stream.take_up().await?;
         stream.until("resumed").await?;
@@ -76,8 +59,7 @@ impl AgentStream {
     /// with the error.
     pub async fn resume(io: Box<dyn Io>, memory: Memory) -> Result<(Self, Vec<Value>), Broken> {
         let mut stream = Self {
-            io,
-            unread: Vec::new(),
+            socket: Socket::new(io),
             aside: VecDeque::new(),
             memory,
         };
@@ -111,16 +93,8 @@ impl AgentStream {
     }
 
     async fn upgrade(&mut self, credential: &str) -> Result<()> {
-        let upgrade = format!(
-            "GET /nexus/v3/agentstream HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\
-             Sec-WebSocket-Protocol: nexus.v3, {credential}\r\n\r\n"
-        );
-        self.io.write_all(upgrade.as_bytes()).await?;
-        let head = self.head().await?;
-        if !head.starts_with("HTTP/1.1 101") {
-            bail!("upgrade: {}", head.lines().next().unwrap_or_default());
-        }
+        let protocol = format!("Sec-WebSocket-Protocol: nexus.v3, {credential}\r\n");
+        self.socket.upgrade("/nexus/v3/agentstream", &protocol).await?;
         let hello = self.until("hello").await?;
         let token = hello["resumeToken"].as_str().context("no resume token")?;
         self.memory.token = token.to_owned();
@@ -144,11 +118,18 @@ impl AgentStream {
 
     /// Sends a command that must succeed, and waits for that.
     pub async fn asks(&mut self, cmd: &str, fields: Value) -> Result<()> {
+        self.asks_at_length(cmd, fields, 0).await
+    }
+
+    /// The same in a frame of so many bytes at least.
+    pub async fn asks_at_length(&mut self, cmd: &str, fields: Value, bytes: usize) -> Result<()> {
         let mut frame = json!({ "cmd": cmd, "cmdId": command_id() });
         if let (Value::Object(frame), Value::Object(fields)) = (&mut frame, fields) {
             frame.extend(fields);
         }
-        self.command(&frame).await?;
+        // Space after a document means nothing.
+        let text = format!("{:bytes$}", frame.to_string());
+        self.socket.send(TEXT, text.as_bytes(), 1).await?;
         let reply = loop {
             let event = self.event().await?;
             if event["event"] == "reply" && event["cmdId"] == frame["cmdId"] {
@@ -164,8 +145,7 @@ impl AgentStream {
 
     /// Sends a command; [`Self::until`] `"reply"` waits for its answer.
     pub async fn command(&mut self, json: &Value) -> Result<()> {
-        let frame = masked(0x1, json.to_string().as_bytes())?;
-        Ok(self.io.write_all(&frame).await?)
+        self.socket.send(TEXT, json.to_string().as_bytes(), 1).await
     }
 
     /// Reads frames until one of this event.
@@ -189,15 +169,15 @@ impl AgentStream {
     /// The next event that is read; answers pings on the way.
     async fn event(&mut self) -> Result<Value> {
         loop {
-            let (opcode, payload) = self.frame().await?;
+            let (opcode, payload) = self.socket.frame().await?;
             match opcode {
-                0x1 => {
+                TEXT => {
                     let frame: Value = serde_json::from_slice(&payload)?;
                     self.note(&frame);
                     return Ok(frame);
                 }
-                0x9 => self.io.write_all(&masked(0xa, &payload)?).await?,
-                0x8 => bail!("closed by the server"),
+                PING => self.socket.send(PONG, &payload, 1).await?,
+                CLOSE => bail!("closed by the server"),
                 _ => {}
             }
         }
@@ -215,50 +195,17 @@ impl AgentStream {
             self.memory.positions.insert(log.to_owned(), at);
         }
     }
+}
 
-    /// One whole frame. Cancel-safe: nothing is taken before all of it is there.
-    async fn frame(&mut self) -> Result<(u8, Vec<u8>)> {
-        loop {
-            let (start, length): (usize, usize) = match self.unread[..] {
-                [_, 127, ..] => bail!("a frame larger than the contract allows"),
-                [_, 126, high, low, ..] => (4, usize::from(u16::from_be_bytes([high, low]))),
-                [_, short, ..] if short < 126 => (2, usize::from(short)),
-                _ => (2, usize::MAX),
-            };
-            if let Some(end) = start.checked_add(length).filter(|end| *end <= self.unread.len()) {
-                let opcode = self.unread[0] & 0x0f;
-                let frame = self.take(end).await?;
-                return Ok((opcode, frame[start..].to_vec()));
-            }
-            self.fill().await?;
-        }
-    }
-
-    async fn head(&mut self) -> Result<String> {
-        loop {
-            if let Some(end) = self.unread.windows(4).position(|window| window == b"\r\n\r\n") {
-                return Ok(String::from_utf8_lossy(&self.take(end + 4).await?).into_owned());
-            }
-            self.fill().await?;
-        }
-    }
-
-    async fn take(&mut self, length: usize) -> Result<Vec<u8>> {
-        while self.unread.len() < length {
-            self.fill().await?;
-        }
-        let rest = self.unread.split_off(length);
-        Ok(std::mem::replace(&mut self.unread, rest))
-    }
-
-    async fn fill(&mut self) -> Result<()> {
-        let mut piece = [0; 2_048];
-        match self.io.read(&mut piece).await? {
-            0 => bail!("cut"),
-            length => self.unread.extend_from_slice(&piece[..length]),
-        }
-        Ok(())
-    }
+/// A ticket for a static token, asked for on this connection.
+pub async fn ticket(socket: &mut Socket, token: &str) -> Result<String> {
+    let request = format!(
+        "POST /nexus/v3/agents/ticket HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\
+         Content-Length: 0\r\n\r\n"
+    );
+    let answer: Value = serde_json::from_slice(&socket.ask(&request).await.context("ticket")?)?;
+    let ticket = answer.pointer("/data/ticket").and_then(Value::as_str);
+    ticket.map(str::to_owned).context("no ticket")
 }
 
 /// A fresh `cmdId`: any UUID will do, as long as it is another one.
@@ -269,19 +216,4 @@ pub fn command_id() -> String {
         "00000000-0000-4000-8000-{:012x}",
         NEXT.fetch_add(1, Ordering::Relaxed)
     )
-}
-
-/// A client frame: masked, with a mask of zeroes, since there is no cache between us to protect.
-fn masked(opcode: u8, payload: &[u8]) -> Result<Vec<u8>> {
-    let mut frame = vec![0x80 | opcode];
-    match payload.len() {
-        short @ 0..126 => frame.push(0x80 | u8::try_from(short)?),
-        long => {
-            frame.push(0x80 | 126);
-            frame.extend_from_slice(&u16::try_from(long)?.to_be_bytes());
-        }
-    }
-    frame.extend_from_slice(&[0; 4]);
-    frame.extend_from_slice(payload);
-    Ok(frame)
 }

@@ -69,6 +69,11 @@ impl Widget {
         &self.session
     }
 
+    /// The connection it speaks on.
+    pub fn line(&self) -> Line {
+        Rc::clone(&self.line)
+    }
+
     /// Asks whether there is something new.
     pub async fn poll(&mut self) -> Result<Polled> {
         let path = self.poll_path();
@@ -100,13 +105,21 @@ impl Widget {
 
     /// Says something.
     pub async fn send(&mut self, words: &str) -> Result<()> {
-        let body = format!(
-            "operationId={}&data%5Btype%5D=Text&data%5Btext%5D={words}",
-            self.operation()
-        );
+        let body = self.message(words);
         self.call(Method::POST, format!("{BASE}/{}/messages", self.session), body)
             .await
             .map(drop)
+    }
+
+    /// The same, to be sent by whoever wants to.
+    pub fn send_request(&mut self, words: &str) -> Result<Request<Full<Bytes>>> {
+        let body = self.message(words);
+        self.request(Method::POST, format!("{BASE}/{}/messages", self.session), body)
+    }
+
+    fn message(&mut self, words: &str) -> String {
+        let operation = self.operation();
+        format!("operationId={operation}&data%5Btype%5D=Text&data%5Btext%5D={words}")
     }
 
     /// A preflight and its poll, to be sent by whoever wants to.

@@ -1,5 +1,6 @@
-//! Yardsticks: the engines under the server's stores, driven by clients that do nothing else.
+//! Yardsticks: the engines under the server, stores and kernel, driven by programs that do nothing else.
 
+pub mod epoll;
 pub mod redb;
 pub mod redis;
 mod resp;

@@ -2,26 +2,25 @@
 //! the moment its agent has it.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt;
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use clap::Args;
+use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
+use crate::cluster;
 use crate::crew::{self, Customers, reach};
-use crate::measure::{Latencies, Results};
+use crate::measure::Results;
 use crate::pace::Pace;
 use crate::proc::Usage;
 use crate::server::ServerArgs;
 use crate::stream::command_id;
+use crate::tally::Shared;
 
 /// What a person may set.
 #[derive(Debug, Clone, Args)]
@@ -48,83 +47,40 @@ pub struct LatencyArgs {
     pub report: PathBuf,
 }
 
-/// How long the last texts may take.
+/// Agents who sign in a second.
+const RAMP: u32 = 400;
+/// How long the last texts may take, seconds.
 const PATIENCE: u64 = 30;
-
-#[derive(Default)]
-struct Tally {
-    signed_in: usize,
-    working: usize,
-    due: HashMap<String, Instant>,
-    seen: Latencies,
-    answered: Latencies,
-    errors: BTreeMap<String, u64>,
-}
-
-impl Tally {
-    fn failed(&mut self, what: &str, error: &anyhow::Error) {
-        *self.errors.entry(format!("{what}: {error:#}")).or_default() += 1;
-    }
-}
 
 /// Runs the story.
 pub async fn run(args: LatencyArgs) -> Result<Results> {
-    // Nodes of one cluster share the key that protects the others.
-    let key = std::env::temp_dir().join(format!("nexus-load-key-{}", std::process::id()));
-    std::fs::write(&key, STANDARD.encode([7; 32]))?;
-    std::fs::set_permissions(&key, Permissions::from_mode(0o600))?;
-    let mut node = args.server.clone();
-    node.set.extend([
-        "store.mode=redis".to_owned(),
-        format!("store.redis.urls={}", args.redis),
-        format!("postgres.url={}", args.postgres),
-        format!("provisioning.master_key_file={}", key.display()),
-    ]);
+    let (node, _key) = cluster::of(&args.server, &args.redis, &args.postgres)?;
     let customers_node = crew::start(&node, args.chats, 1).await?;
     let agents_node = crate::server::Server::of(&node).await?;
-    std::fs::remove_file(&key)?;
-    let tally = Rc::new(RefCell::new(Tally::default()));
+    let tally = Shared::default();
     let mut agents = JoinSet::new();
-    for index in 0..args.chats {
-        let (target, tally) = (agents_node.target(), Rc::clone(&tally));
-        agents.spawn_local(async move {
-            let read = async {
-                let mut stream = crew::sign_in(&target, index).await?;
-                crew::take_chats(&mut stream).await?;
-                tally.borrow_mut().signed_in += 1;
-                let mut works = false;
-                loop {
-                    let event = stream.next().await?;
-                    let mut tally = tally.borrow_mut();
-                    if crew::began(&event).is_some() && !std::mem::replace(&mut works, true) {
-                        tally.working += 1;
-                    }
-                    for text in crew::texts(&event) {
-                        if let Some(due) = tally.due.remove(text) {
-                            tally.seen.record(due.elapsed());
-                        }
-                    }
-                }
-            };
-            let ended: Result<()> = read.await;
-            if let Err(error) = ended {
-                tally.borrow_mut().failed("agent", &error);
+    let heard = {
+        let (tally, working) = (Rc::clone(&tally), RefCell::new(HashSet::new()));
+        move |agent: usize, event: &Value| {
+            if crew::began(event).is_some() && working.borrow_mut().insert(agent) {
+                tally.borrow_mut().count("working");
             }
-        });
-    }
-    reach(60, || tally.borrow().signed_in >= args.chats).await;
+            for text in crew::texts(event) {
+                tally.borrow_mut().seen("seen", text);
+            }
+        }
+    };
+    let target = agents_node.target();
+    crew::work(&target, 0..args.chats, RAMP, &tally, &mut agents, Rc::new(heard)).await?;
     let mut customers = Customers::of(&customers_node).await?;
     let mut chats = Vec::with_capacity(args.chats);
     for _ in 0..args.chats {
         chats.push(Rc::new(Mutex::new(customers.chat().await?)));
     }
-    reach(60, || tally.borrow().working >= args.chats).await;
-    if tally.borrow().working < args.chats {
-        bail!(
-            "only {} chats were taken: {:?}",
-            tally.borrow().working,
-            tally.borrow().errors
-        );
+    reach(60, || tally.borrow().is_over("working", args.chats)).await;
+    let working = tally.borrow().counted("working") as usize;
+    if working < args.chats {
+        bail!("only {working} chats were taken: {:?}", tally.borrow().errors());
     }
 
     let bar = crew::bar(usize::try_from(args.seconds)? * args.rate as usize, "texts")?;
@@ -142,11 +98,11 @@ pub async fn run(args: LatencyArgs) -> Result<Results> {
         number += 1;
         sending.spawn_local(async move {
             let words = command_id();
-            tally.borrow_mut().due.insert(words.clone(), due);
+            tally.borrow_mut().sent(words.clone(), due);
             let sent = chat.lock().await.send(&words).await;
             let mut tally = tally.borrow_mut();
             match sent {
-                Ok(()) => tally.answered.record(due.elapsed()),
+                Ok(()) => tally.took("answered", due.elapsed()),
                 Err(error) => tally.failed("send", &error),
             }
         });
@@ -154,7 +110,7 @@ pub async fn run(args: LatencyArgs) -> Result<Results> {
         bar.inc(1);
     }
     while sending.join_next().await.is_some() {}
-    reach(PATIENCE, || tally.borrow().due.is_empty()).await;
+    reach(PATIENCE, || tally.borrow().on_their_way() == 0).await;
     bar.finish_and_clear();
     let took = began.elapsed().as_secs_f64();
     let after = [
@@ -163,7 +119,7 @@ pub async fn run(args: LatencyArgs) -> Result<Results> {
     ];
     agents.abort_all();
 
-    let tally = tally.borrow();
+    let mut tally = tally.borrow_mut();
     let mut results = Results {
         title: format!("latency: {} texts a second through two nodes", args.rate),
         ..Results::default()
@@ -171,19 +127,16 @@ pub async fn run(args: LatencyArgs) -> Result<Results> {
     let share = |node: usize| (after[node] - before[node]).as_secs_f64() / took;
     results.figures.extend([
         ("texts".to_owned(), number as f64),
-        ("texts_not_seen".to_owned(), tally.due.len() as f64),
+        ("texts_not_seen".to_owned(), tally.on_their_way() as f64),
         ("cpu_share_of_the_customers_node".to_owned(), share(0)),
         ("cpu_share_of_the_agents_node".to_owned(), share(1)),
     ]);
     results.latencies.extend([
-        ("due to acknowledged".to_owned(), tally.answered.summary()),
-        ("due to seen by the agent".to_owned(), tally.seen.summary()),
+        ("due to acknowledged".to_owned(), tally.latency("answered")),
+        ("due to seen by the agent".to_owned(), tally.latency("seen")),
     ]);
-    results.errors = tally.errors.clone();
-    if !tally.due.is_empty() {
-        results
-            .errors
-            .insert("texts not seen".to_owned(), tally.due.len() as u64);
-    }
+    let missing = tally.on_their_way() as u64;
+    tally.wrong("texts not seen", missing);
+    results.errors = tally.errors();
     Ok(results)
 }

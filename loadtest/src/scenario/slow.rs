@@ -5,7 +5,7 @@
 //! texts themselves cost; the difference is what the slow sockets cost.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -16,13 +16,14 @@ use serde_json::Value;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 
-use crate::crew::{self, Customers, reach};
+use crate::crew::{self, Customers, SIGNED_IN, reach};
 use crate::http::Target;
-use crate::measure::{Latencies, Results};
+use crate::measure::Results;
 use crate::pace::Pace;
 use crate::proc::Usage;
 use crate::server::{Server, ServerArgs};
 use crate::stream::{AgentStream, command_id};
+use crate::tally::Tally;
 use crate::widget::Widget;
 
 /// What a person may set.
@@ -60,6 +61,8 @@ pub struct SlowArgs {
 const RECEIVE_BUFFER: u32 = 4_096;
 /// How long the slow have to catch up, seconds.
 const CATCH_UP: u64 = 60;
+/// From the moment a text was due until somebody fast had it.
+const SEEN: &str = "seen";
 /// How long memory is given to settle before it is read.
 const SETTLE: Duration = Duration::from_secs(5);
 
@@ -71,28 +74,17 @@ enum Part {
     Over,
 }
 
+/// What the agents heard.
 #[derive(Default)]
-struct Tally {
-    signed_in: usize,
+struct Heard {
+    tally: Tally,
     /// Who works in a session, by its id.
     working: HashMap<String, usize>,
     /// Texts that an agent heard.
-    heard: Vec<u64>,
-    closed: u64,
-    due: HashMap<String, Instant>,
-    seen: Latencies,
-    errors: BTreeMap<String, u64>,
+    texts: Vec<u64>,
 }
 
-impl Tally {
-    fn failed(&mut self, what: &str, error: &anyhow::Error) {
-        *self.errors.entry(format!("{what}: {error:#}")).or_default() += 1;
-    }
-
-    fn failures(&self) -> usize {
-        usize::try_from(self.errors.values().sum::<u64>()).unwrap_or(usize::MAX)
-    }
-
+impl Heard {
     fn note(&mut self, agent: usize, event: &Value) {
         if let Some(session) = crew::began(event) {
             self.working.entry(session.to_owned()).or_insert(agent);
@@ -101,10 +93,8 @@ impl Tally {
             let Some((id, _)) = text.split_once(':') else {
                 continue;
             };
-            self.heard[agent] += 1;
-            if let Some(due) = self.due.remove(id) {
-                self.seen.record(due.elapsed());
-            }
+            self.texts[agent] += 1;
+            self.tally.seen(SEEN, id);
         }
     }
 }
@@ -113,9 +103,9 @@ impl Tally {
 pub async fn run(args: SlowArgs) -> Result<Results> {
     let everybody = args.slow + args.fast;
     let server = crew::start(&args.server, everybody, 1).await?;
-    let tally = Rc::new(RefCell::new(Tally {
-        heard: vec![0; everybody],
-        ..Tally::default()
+    let heard = Rc::new(RefCell::new(Heard {
+        texts: vec![0; everybody],
+        ..Heard::default()
     }));
     let (part, told) = watch::channel(Part::Reading);
     let mut agents = JoinSet::new();
@@ -133,27 +123,24 @@ pub async fn run(args: SlowArgs) -> Result<Results> {
             } else {
                 target
             },
-            tally: Rc::clone(&tally),
+            heard: Rc::clone(&heard),
         };
         agents.spawn_local(agent.live(told.clone()));
         bar.inc(1);
     }
-    reach(60, || {
-        tally.borrow().signed_in + tally.borrow().failures() >= everybody
-    })
-    .await;
+    reach(60, || heard.borrow().tally.is_over(SIGNED_IN, everybody)).await;
     bar.finish_and_clear();
-    let chats = Chats::open(&server, &args, &tally).await?;
+    let chats = Chats::open(&server, &args, &heard).await?;
 
     let mut grown = [0_i64; 2];
     let mut latencies = Vec::new();
     for (which, grown) in grown.iter_mut().enumerate() {
         tokio::time::sleep(SETTLE).await;
         let before = Usage::of(server.pid())?.anonymous;
-        chats.flow(&args, &tally).await;
+        chats.flow(&args, &heard).await;
         tokio::time::sleep(SETTLE).await;
         *grown = i64::try_from(Usage::of(server.pid())?.anonymous)? - i64::try_from(before)?;
-        latencies.push(std::mem::take(&mut tally.borrow_mut().seen).summary());
+        latencies.push(heard.borrow_mut().tally.latency(SEEN));
         if which == 0 {
             part.send_replace(Part::Stopped);
         }
@@ -161,9 +148,9 @@ pub async fn run(args: SlowArgs) -> Result<Results> {
     part.send_replace(Part::Again);
     let sent = |agent: usize| chats.sent.borrow().get(&agent).copied().unwrap_or_default();
     let missing = || -> u64 {
-        let tally = tally.borrow();
+        let heard = heard.borrow();
         (0..everybody)
-            .map(|agent| sent(agent).saturating_sub(tally.heard[agent]))
+            .map(|agent| sent(agent).saturating_sub(heard.texts[agent]))
             .sum()
     };
     let again = Instant::now();
@@ -173,7 +160,7 @@ pub async fn run(args: SlowArgs) -> Result<Results> {
     part.send_replace(Part::Over);
     while agents.join_next().await.is_some() {}
 
-    let tally = tally.borrow();
+    let tally = &heard.borrow().tally;
     let [while_read, while_not] = grown;
     let mut results = Results {
         title: format!(
@@ -189,7 +176,10 @@ pub async fn run(args: SlowArgs) -> Result<Results> {
         ),
         ("bytes_grown_while_all_read".to_owned(), while_read as f64),
         ("bytes_grown_while_the_slow_did_not".to_owned(), while_not as f64),
-        ("slow_closed_by_the_server".to_owned(), tally.closed as f64),
+        (
+            "slow_closed_by_the_server".to_owned(),
+            tally.counted("closed") as f64,
+        ),
         (
             "seconds_until_the_slow_had_everything".to_owned(),
             caught_up.as_secs_f64(),
@@ -207,7 +197,7 @@ pub async fn run(args: SlowArgs) -> Result<Results> {
     for (name, latency) in names.into_iter().zip(latencies) {
         results.latencies.insert(name.to_owned(), latency);
     }
-    results.errors = tally.errors.clone();
+    results.errors = tally.errors();
     if missing > 0 {
         results.errors.insert("texts missing".to_owned(), missing);
     }
@@ -223,7 +213,7 @@ struct Chats {
 }
 
 impl Chats {
-    async fn open(server: &Server, args: &SlowArgs, tally: &RefCell<Tally>) -> Result<Self> {
+    async fn open(server: &Server, args: &SlowArgs, heard: &RefCell<Heard>) -> Result<Self> {
         let wanted = args.slow + args.fast;
         let mut customers = Customers::of(server).await?;
         let bar = crew::bar(wanted, "chats")?;
@@ -238,14 +228,14 @@ impl Chats {
         while let Some(widget) = opening.join_next().await {
             widgets.push(widget??);
         }
-        reach(60, || tally.borrow().working.len() >= wanted).await;
+        reach(60, || heard.borrow().working.len() >= wanted).await;
         bar.finish_and_clear();
-        let agents = Rc::new(tally.borrow().working.clone());
+        let agents = Rc::new(heard.borrow().working.clone());
         if agents.len() < wanted {
             bail!(
                 "only {} of {wanted} chats were taken: {:?}",
                 agents.len(),
-                tally.borrow().errors
+                heard.borrow().tally.errors()
             );
         }
         let mut chats = Self {
@@ -267,7 +257,7 @@ impl Chats {
     }
 
     /// Customers write for a while, in turn.
-    async fn flow(&self, args: &SlowArgs, tally: &Rc<RefCell<Tally>>) {
+    async fn flow(&self, args: &SlowArgs, heard: &Rc<RefCell<Heard>>) {
         let began = Instant::now();
         let mut sending = JoinSet::new();
         let mut pace = Pace::new(began, Duration::from_secs(1) / args.rate.max(1));
@@ -282,21 +272,21 @@ impl Chats {
             for list in lists.into_iter().filter(|list| !list.is_empty()) {
                 let chat = Rc::clone(&list[number % list.len()]);
                 let timed = std::ptr::eq(list, &self.fast);
-                let (tally, sent, agents) =
-                    (Rc::clone(tally), Rc::clone(&self.sent), Rc::clone(&self.agents));
+                let (heard, sent, agents) =
+                    (Rc::clone(heard), Rc::clone(&self.sent), Rc::clone(&self.agents));
                 let words = "x".repeat(args.bytes);
                 sending.spawn_local(async move {
                     let mut chat = chat.lock().await;
                     let id = command_id();
                     if timed {
-                        tally.borrow_mut().due.insert(id.clone(), due);
+                        heard.borrow_mut().tally.sent(id.clone(), due);
                     }
                     match chat.send(&format!("{id}%3A{words}")).await {
                         Ok(()) => {
                             let agent = agents.get(chat.session()).copied().unwrap_or_default();
                             *sent.borrow_mut().entry(agent).or_default() += 1;
                         }
-                        Err(error) => tally.borrow_mut().failed("send", &error),
+                        Err(error) => heard.borrow_mut().tally.failed("send", &error),
                     }
                 });
             }
@@ -311,7 +301,7 @@ struct Agent {
     index: usize,
     slow: bool,
     target: Target,
-    tally: Rc<RefCell<Tally>>,
+    heard: Rc<RefCell<Heard>>,
 }
 
 impl Agent {
@@ -324,18 +314,18 @@ impl Agent {
         };
         let mut stream = match signed_in.await {
             Ok(stream) => stream,
-            Err(error) => return self.tally.borrow_mut().failed("sign in", &error),
+            Err(error) => return self.heard.borrow_mut().tally.failed("sign in", &error),
         };
-        self.tally.borrow_mut().signed_in += 1;
+        self.heard.borrow_mut().tally.count(SIGNED_IN);
         let until = if self.slow { Part::Stopped } else { Part::Over };
         if let Err(error) = self.read(&mut stream, &mut told, until).await {
-            return self.tally.borrow_mut().failed("read", &error);
+            return self.heard.borrow_mut().tally.failed("read", &error);
         }
         if told.wait_for(|part| *part >= Part::Again).await.is_err() {
             return;
         }
         while self.read(&mut stream, &mut told, Part::Over).await.is_err() {
-            self.tally.borrow_mut().closed += 1;
+            self.heard.borrow_mut().tally.count("closed");
             let Ok(io) = crew::open(&self.target, self.index).await else {
                 return;
             };
@@ -343,10 +333,10 @@ impl Agent {
                 Ok((back, events)) => {
                     stream = back;
                     for event in &events {
-                        self.tally.borrow_mut().note(self.index, event);
+                        self.heard.borrow_mut().note(self.index, event);
                     }
                 }
-                Err(broken) => return self.tally.borrow_mut().failed("come back", &broken.error),
+                Err(broken) => return self.heard.borrow_mut().tally.failed("come back", &broken.error),
             }
         }
     }
@@ -359,7 +349,7 @@ impl Agent {
     ) -> Result<()> {
         loop {
             tokio::select! {
-                event = stream.next() => self.tally.borrow_mut().note(self.index, &event?),
+                event = stream.next() => self.heard.borrow_mut().note(self.index, &event?),
                 _ = told.wait_for(|part| *part >= until) => return Ok(()),
             }
         }

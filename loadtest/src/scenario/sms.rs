@@ -11,14 +11,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use clap::Args;
-use tokio::task::JoinSet;
 
-use crate::callbacks::{Callback, Kind, Mix, PUBLIC, Shares, TENANT};
+use crate::callbacks::{Callback, Mix, Shares, TENANT};
+use crate::crew;
 use crate::http::{Connection, loopback};
-use crate::measure::{Latencies, Results};
+use crate::measure::Results;
 use crate::proc::Usage;
 use crate::raw;
 use crate::server::{Server, ServerArgs};
+use crate::tally::Shared;
+use crate::texts::{self, ANSWER, FORGED, MESSAGES, REPEATS};
 
 /// What a person may set.
 #[derive(Debug, Clone, Args)]
@@ -58,47 +60,20 @@ const PER_ADDRESS: usize = 50;
 /// Acknowledged callbacks that a killed server is asked for again.
 const ASKED_AGAIN: usize = 100;
 
-/// What was sent and how it was answered.
-#[derive(Default)]
-struct Tally {
-    answers: Latencies,
-    messages: u64,
-    repeats: u64,
-    forged: u64,
-    errors: std::collections::BTreeMap<String, u64>,
-}
-
-impl Tally {
-    fn failed(&mut self, what: impl ToString) {
-        *self.errors.entry(what.to_string()).or_default() += 1;
-    }
-}
-
 /// Runs the story.
 pub async fn run(args: SmsArgs) -> Result<Results> {
-    let file = std::env::temp_dir().join(format!("nexus-load-texts-{}.toml", std::process::id()));
-    std::fs::write(&file, TENANT)?;
-    let mut server = ServerArgs {
-        provision: Some(file.clone()),
-        ..args.server.clone()
-    };
-    server.set.extend([
-        format!("listen.public.url={PUBLIC}"),
-        // Few addresses stand for the aggregators, and forgeries come from them too.
-        "limits.rates.address=1000000/s burst 1000000".to_owned(),
-        "limits.rates.refused=1000000/s burst 1000000".to_owned(),
-    ]);
+    let mut server = args.server.clone();
+    server.set.extend(texts::settings());
     if let Some(url) = &args.redis {
         server
             .set
             .extend(["store.mode=redis".to_owned(), format!("store.redis.urls={url}")]);
     }
-    let server = Server::of(&server).await;
-    std::fs::remove_file(&file)?;
+    let server = crew::provisioned(&server, TENANT).await?;
     Run {
         mix: Rc::new(RefCell::new(Mix::new(args.shares, args.customers))),
         tally: Rc::default(),
-        server: server?,
+        server,
         args,
     }
     .through()
@@ -109,7 +84,7 @@ struct Run {
     args: SmsArgs,
     server: Server,
     mix: Rc<RefCell<Mix>>,
-    tally: Rc<RefCell<Tally>>,
+    tally: Shared,
 }
 
 impl Run {
@@ -151,11 +126,12 @@ impl Run {
             None => None,
         };
         let (repeats, invalid) = self.counters().await?;
-        *self.tally.borrow_mut() = Tally::default();
+        self.tally.take();
         self.steady(Duration::from_secs(self.args.seconds)).await?;
-        let steady = self.tally.borrow().answers.summary();
+        let steady = self.tally.borrow_mut().latency(ANSWER);
 
-        let before = self.tally.borrow().messages + self.tally.borrow().repeats;
+        let kept = || self.tally.borrow().counted(MESSAGES) + self.tally.borrow().counted(REPEATS);
+        let before = kept();
         let cpu = |redis: Option<(_, u32)>| -> Result<(Duration, Duration)> {
             let store = redis.map_or(Ok(Duration::ZERO), |(_, pid)| {
                 Usage::of(pid).map(|usage| usage.cpu)
@@ -170,26 +146,24 @@ impl Run {
         let (server, store) = (server_after - server_before, store_after - store_before);
         let (repeats_after, invalid_after) = self.counters().await?;
 
-        let sent = {
-            let tally = self.tally.borrow();
-            (tally.messages, tally.repeats, tally.forged, tally.errors.clone())
-        };
-        let kept = (sent.0 + sent.1 - before) as f64;
+        let kept = (kept() - before) as f64;
+        let sent = |what| self.tally.borrow().counted(what);
+        let (messages, repeated, forged) = (sent(MESSAGES), sent(REPEATS), sent(FORGED));
         let per = |time: Duration| kept / time.as_secs_f64().max(f64::EPSILON);
         figure("acknowledged_per_second", kept / seconds);
         figure("acknowledged_per_server_cpu_second", per(server));
         figure("acknowledged_per_cpu_second_store_included", per(server + store));
-        figure("messages_acknowledged", sent.0 as f64);
-        figure("repeats_sent", sent.1 as f64);
-        figure("forgeries_sent", sent.2 as f64);
+        figure("messages_acknowledged", messages as f64);
+        figure("repeats_sent", repeated as f64);
+        figure("forgeries_sent", forged as f64);
         let known = repeats_after - repeats;
         let refused = invalid_after - invalid;
         figure("repeats_known_to_the_server", known);
         figure("forgeries_counted_by_the_server", refused);
 
-        let mut errors = sent.3;
+        let mut errors = self.tally.borrow().errors();
         if self.server.folder().is_some() {
-            for (what, ours, theirs) in [("repeats", sent.1, known), ("forgeries", sent.2, refused)] {
+            for (what, ours, theirs) in [("repeats", repeated, known), ("forgeries", forged, refused)] {
                 if theirs != ours as f64 {
                     errors.insert(format!("{what} the server did not count as such"), 1);
                 }
@@ -200,7 +174,7 @@ impl Run {
         if lost > 0 {
             errors.insert("acknowledged and lost".to_owned(), lost);
         }
-        if sent.0 == 0 {
+        if messages == 0 {
             bail!("nothing was acknowledged: {errors:?}");
         }
         // The engine is driven while nothing else wants it.
@@ -306,44 +280,8 @@ impl Run {
         &self,
         next: impl Fn(&mut Mix) -> Option<(Callback, Instant)> + Clone + 'static,
     ) -> Result<()> {
-        let mut workers = JoinSet::new();
-        for index in 0..self.args.connections {
-            let (target, mix, tally) = (self.server.target(), Rc::clone(&self.mix), Rc::clone(&self.tally));
-            let next = next.clone();
-            workers.spawn_local(async move {
-                let mut connection = Connection::open(&target, loopback(index, PER_ADDRESS)).await?;
-                loop {
-                    let taken = next(&mut mix.borrow_mut());
-                    let Some((callback, due)) = taken else {
-                        return Ok(());
-                    };
-                    tokio::time::sleep_until(due.into()).await;
-                    let answer = connection.send(callback.request()?).await;
-                    let mut tally = tally.borrow_mut();
-                    match (callback.kind, answer) {
-                        (Kind::Forged, Ok((status, _))) if matches!(status.as_u16(), 401 | 403) => {
-                            tally.forged += 1
-                        }
-                        (Kind::New, Ok((status, _))) if status.is_success() => {
-                            tally.messages += callback.messages
-                        }
-                        (Kind::Repeat, Ok((status, _))) if status.is_success() => {
-                            tally.repeats += callback.messages
-                        }
-                        (kind, Ok((status, _))) => tally.failed(format!("{kind:?} answered {status}")),
-                        (kind, Err(error)) => {
-                            tally.failed(format!("{kind:?}: {error}"));
-                            return Err(error);
-                        }
-                    }
-                    tally.answers.record(due.elapsed());
-                }
-            });
-        }
-        while let Some(ended) = workers.join_next().await {
-            ended??;
-        }
-        Ok(())
+        let servers = [self.server.target()];
+        texts::send(&servers, self.args.connections, &self.mix, &self.tally, next).await
     }
 
     /// Repeats that the server knew, and signatures it did not take.

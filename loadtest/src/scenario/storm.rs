@@ -2,7 +2,6 @@
 //! others notice of it, how long it takes, and whether anybody missed anything.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -13,13 +12,14 @@ use serde_json::{Value, json};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-use crate::crew::{self, Customers, reach};
+use crate::crew::{self, Customers, SIGNED_IN, reach};
 use crate::http::Target;
 use crate::measure::{Latencies, Results, Summary};
 use crate::pace::Pace;
 use crate::proc::Usage;
 use crate::server::ServerArgs;
 use crate::stream::{AgentStream, Broken, Memory};
+use crate::tally::{Shared, Tally};
 
 /// What a person may set.
 #[derive(Debug, Clone, Args)]
@@ -67,39 +67,14 @@ enum Weather {
     Over,
 }
 
-#[derive(Default)]
-struct Tally {
-    signed_in: usize,
-    working: usize,
-    cut: usize,
-    back: usize,
-    retries: u64,
-    missed: u64,
-    doubled: u64,
-    gaps: u64,
-    back_after: Latencies,
-    /// Seconds since the storm began, and how many were back.
-    curve: Vec<(f64, f64)>,
-    errors: BTreeMap<String, u64>,
-}
-
-impl Tally {
-    fn failed(&mut self, what: &str, error: &anyhow::Error) {
-        *self.errors.entry(format!("{what}: {error:#}")).or_default() += 1;
-    }
-
-    fn failures(&self) -> usize {
-        usize::try_from(self.errors.values().sum::<u64>()).unwrap_or(usize::MAX)
-    }
-}
-
 /// Runs the story.
 pub async fn run(args: StormArgs) -> Result<Results> {
     let everybody = args.agents + args.untouched;
     let chats = args.chats.min(args.agents);
     let server = crew::start(&args.server, everybody, 1).await?;
     let mut customers = Customers::of(&server).await?;
-    let tally = Rc::new(RefCell::new(Tally::default()));
+    let tally = Shared::default();
+    let curve = Rc::new(RefCell::new(Vec::new()));
     let (weather, forecast) = watch::channel(Weather::Calm);
     let gate = Rc::new(Semaphore::new(AT_ONCE));
     let mut agents = JoinSet::new();
@@ -120,25 +95,23 @@ pub async fn run(args: StormArgs) -> Result<Results> {
             target: server.target(),
             gate: Rc::clone(&gate),
             tally: Rc::clone(&tally),
+            curve: Rc::clone(&curve),
         };
         agents.spawn_local(agent.live(forecast.clone()));
         bar.inc(1);
     }
-    reach(60, || {
-        tally.borrow().signed_in + tally.borrow().failures() >= args.agents
-    })
-    .await;
+    reach(60, || tally.borrow().is_over(SIGNED_IN, args.agents)).await;
     bar.finish_and_clear();
     let mut widgets = Vec::with_capacity(chats);
     for _ in 0..chats {
         widgets.push(customers.chat().await?);
     }
-    reach(60, || tally.borrow().working + tally.borrow().failures() >= chats).await;
-    if tally.borrow().working < chats {
+    reach(60, || tally.borrow().is_over("working", chats)).await;
+    let working = tally.borrow().counted("working") as usize;
+    if working < chats {
         bail!(
-            "only {} of {chats} chats were taken: {:?}",
-            tally.borrow().working,
-            tally.borrow().errors
+            "only {working} of {chats} chats were taken: {:?}",
+            tally.borrow().errors()
         );
     }
 
@@ -149,10 +122,7 @@ pub async fn run(args: StormArgs) -> Result<Results> {
     )
     .await?;
     weather.send_replace(Weather::Cut);
-    reach(30, || {
-        tally.borrow().cut + tally.borrow().failures() >= args.agents
-    })
-    .await;
+    reach(30, || tally.borrow().is_over("cut", args.agents)).await;
     for widget in &mut widgets {
         widget.send(WORDS).await?;
     }
@@ -168,7 +138,9 @@ pub async fn run(args: StormArgs) -> Result<Results> {
     weather.send_replace(Weather::Over);
     while agents.join_next().await.is_some() {}
 
-    let tally = tally.borrow();
+    let mut tally = tally.borrow_mut();
+    let curve = curve.take();
+    let back = tally.counted("back") as f64;
     let mut results = Results {
         title: format!(
             "storm: {} agents cut at once, {} untouched",
@@ -176,42 +148,36 @@ pub async fn run(args: StormArgs) -> Result<Results> {
         ),
         ..Results::default()
     };
-    let last = tally
-        .curve
-        .last()
-        .map_or(took.as_secs_f64(), |(seconds, _)| *seconds);
+    let last = curve.last().map_or(took.as_secs_f64(), |(seconds, _)| *seconds);
     let cpu = (after.cpu - before.cpu).as_secs_f64().max(f64::EPSILON);
     results.figures.extend([
-        ("agents_back".to_owned(), tally.back as f64),
+        ("agents_back".to_owned(), back),
         ("seconds_until_the_last_was_back".to_owned(), last),
-        (
-            "resumes_per_server_cpu_second".to_owned(),
-            tally.back as f64 / cpu,
-        ),
+        ("resumes_per_server_cpu_second".to_owned(), back / cpu),
         ("server_cpu_share".to_owned(), cpu / took.as_secs_f64()),
-        ("connections_tried_again".to_owned(), tally.retries as f64),
+        (
+            "connections_tried_again".to_owned(),
+            tally.counted("tried again") as f64,
+        ),
         ("texts_written_meanwhile".to_owned(), chats as f64),
-        ("texts_missed".to_owned(), tally.missed as f64),
-        ("texts_told_twice".to_owned(), tally.doubled as f64),
-        ("gaps".to_owned(), tally.gaps as f64),
+        ("texts_missed".to_owned(), tally.counted("texts missed") as f64),
+        (
+            "texts_told_twice".to_owned(),
+            tally.counted("texts told twice") as f64,
+        ),
+        ("gaps".to_owned(), tally.counted("gaps") as f64),
         ("untouched_p99_ratio".to_owned(), ratio(&storm, &calm)),
     ]);
     results.latencies.extend([
         ("untouched: command to reply, calm".to_owned(), calm),
         ("untouched: command to reply, storm".to_owned(), storm),
-        ("cut to resumed".to_owned(), tally.back_after.summary()),
+        ("cut to resumed".to_owned(), tally.latency("back")),
     ]);
-    results
-        .curves
-        .insert("agents back, by seconds".to_owned(), tally.curve.clone());
-    results.errors = tally.errors.clone();
-    for (what, count) in [
-        ("texts missed", tally.missed),
-        ("texts told twice", tally.doubled),
-        ("gaps", tally.gaps),
-    ] {
-        if count > 0 {
-            results.errors.insert(what.to_owned(), count);
+    results.curves.insert("agents back, by seconds".to_owned(), curve);
+    results.errors = tally.errors();
+    for what in ["texts missed", "texts told twice", "gaps"] {
+        if tally.counted(what) > 0 {
+            results.errors.insert(what.to_owned(), tally.counted(what));
         }
     }
     Ok(results)
@@ -232,8 +198,7 @@ impl Until<'_> {
         match self {
             Self::Time(time) => since.elapsed() >= *time,
             Self::All(tally, wanted, patience) => {
-                let tally = tally.borrow();
-                tally.back + tally.failures() >= *wanted || since.elapsed() >= *patience
+                tally.borrow().is_over("back", *wanted) || since.elapsed() >= *patience
             }
         }
     }
@@ -277,7 +242,9 @@ struct Agent {
     has_chat: Cell<bool>,
     target: Target,
     gate: Rc<Semaphore>,
-    tally: Rc<RefCell<Tally>>,
+    tally: Shared,
+    /// Seconds since the storm began, and how many were back.
+    curve: Rc<RefCell<Vec<(f64, f64)>>>,
 }
 
 impl Agent {
@@ -287,7 +254,7 @@ impl Agent {
             Ok(stream) => stream,
             Err(error) => return self.tally.borrow_mut().failed("sign in", &error),
         };
-        self.tally.borrow_mut().signed_in += 1;
+        self.tally.borrow_mut().count(SIGNED_IN);
         let mut heard = 0;
         if let Err(error) = self
             .work(&mut stream, &mut forecast, Weather::Cut, &mut heard)
@@ -296,7 +263,7 @@ impl Agent {
             return self.tally.borrow_mut().failed("before the storm", &error);
         }
         let mut memory = stream.cut();
-        self.tally.borrow_mut().cut += 1;
+        self.tally.borrow_mut().count("cut");
         if forecast
             .wait_for(|weather| *weather >= Weather::Storm)
             .await
@@ -313,7 +280,7 @@ impl Agent {
                         self.note(event, &mut heard);
                     }
                     let mut tally = self.tally.borrow_mut();
-                    tally.retries += 1;
+                    tally.count("tried again");
                     if *forecast.borrow() == Weather::Over {
                         return tally.failed("come back", &broken.error);
                     }
@@ -327,10 +294,12 @@ impl Agent {
         }
         {
             let mut tally = self.tally.borrow_mut();
-            tally.back += 1;
-            tally.back_after.record(since.elapsed());
-            let back = tally.back as f64;
-            tally.curve.push((since.elapsed().as_secs_f64(), back));
+            tally.count("back");
+            tally.took("back", since.elapsed());
+            let back = tally.counted("back") as f64;
+            self.curve
+                .borrow_mut()
+                .push((since.elapsed().as_secs_f64(), back));
         }
         if let Err(error) = self
             .work(&mut stream, &mut forecast, Weather::Over, &mut heard)
@@ -341,9 +310,9 @@ impl Agent {
         if self.works {
             let mut tally = self.tally.borrow_mut();
             match heard {
-                0 => tally.missed += 1,
+                0 => tally.count("texts missed"),
                 1 => {}
-                _ => tally.doubled += 1,
+                _ => tally.count("texts told twice"),
             }
         }
     }
@@ -374,10 +343,10 @@ impl Agent {
 
     fn note(&self, event: &Value, heard: &mut u64) {
         if crew::began(event).is_some() && !self.has_chat.replace(true) {
-            self.tally.borrow_mut().working += 1;
+            self.tally.borrow_mut().count("working");
         }
         if event["event"] == "gap" {
-            self.tally.borrow_mut().gaps += 1;
+            self.tally.borrow_mut().count("gaps");
         }
         *heard += crew::texts(event).filter(|text| *text == WORDS).count() as u64;
     }

@@ -7,19 +7,14 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use bytes::Bytes;
 use clap::Args;
-use http_body_util::Full;
-use hyper::Request;
-use hyper::header::{CONTENT_TYPE, HOST};
-use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::http::{Connection, loopback};
 use crate::measure::{Latencies, Results, Summary};
 use crate::pace::Pace;
 use crate::proc::Usage;
-use crate::receiver::Receiver;
+use crate::receiver::{self, Receiver};
 use crate::server::{Server, ServerArgs};
 use crate::widget::Widget;
 
@@ -48,7 +43,7 @@ pub struct WebhooksArgs {
     #[arg(long, default_value_t = 240)]
     pub settle: u64,
     /// API key of an administrator; by default the development tenant's.
-    #[arg(long, default_value = "00000000-0000-4000-8000-000000000001")]
+    #[arg(long, default_value = receiver::ADMIN)]
     pub admin_key: String,
     #[command(flatten)]
     pub server: ServerArgs,
@@ -61,8 +56,6 @@ pub struct WebhooksArgs {
 const PER_ADDRESS: usize = 20;
 /// One session tells no more endpoints than this.
 const MOST: usize = 16;
-/// Every core knows what was provisioned this long ago.
-const KNOWN: Duration = Duration::from_secs(3);
 
 /// Chats that began: which, and when each was due.
 type Begun = Rc<RefCell<Vec<(String, Instant)>>>;
@@ -169,25 +162,8 @@ impl Story {
     }
 
     async fn provision(&self, kind: &str, receivers: &[Receiver]) -> Result<()> {
-        let mut connection = Connection::open(&self.server.target(), loopback(0, PER_ADDRESS)).await?;
-        for (index, receiver) in receivers.iter().enumerate() {
-            let hook = json!({"data": {"name": format!("{kind}-{index}"), "url": receiver.url(), "events": ["STARTED"],
-                "secret": "load-secret", "retryTimeoutMs": 1_000, "retryAttempts": 1_000}});
-            let request = Request::post("/nexus/v3/webhooks")
-                .header(HOST, "localhost")
-                .header(CONTENT_TYPE, "application/json")
-                .header("x-api-key", &self.args.admin_key)
-                .body(Full::new(Bytes::from(hook.to_string())))?;
-            let (status, answer) = connection.send(request).await?;
-            if !status.is_success() {
-                bail!(
-                    "a webhook was refused with {status}: {}",
-                    String::from_utf8_lossy(&answer)
-                );
-            }
-        }
-        tokio::time::sleep(KNOWN).await;
-        Ok(())
+        let receivers: Vec<&Receiver> = receivers.iter().collect();
+        receiver::provision(&self.server, &self.args.admin_key, kind, &receivers).await
     }
 
     /// Begins chats at the rate, whatever becomes of them.

@@ -10,11 +10,12 @@ use std::time::Duration;
 use super::part;
 
 /// The versions the tests were written with; `tests/run` reads them from here.
-pub(crate) const PACKAGES: [&str; 5] = [
+pub(crate) const PACKAGES: [&str; 6] = [
     "ajv@8.20.0",
     "playwright-core@1.65.1",
     "cometd-nodejs-server@1.2.1",
     "faye@1.4.3",
+    "ws@8.23.0",
     "yaml@2.9.1",
 ];
 
