@@ -59,7 +59,10 @@ impl Channels {
             SessionEvent::File { media, mime, .. } => {
                 let tenant = state.about().map_or(channel.tenant, |it| it.tenant);
                 let source = match channel.value.media {
-                    Media::Email => self.bytes(tenant, *media).await?,
+                    // A custom client's mails are its own to put together.
+                    Media::Email if channel.value.provider != "third-party" => {
+                        self.bytes(tenant, *media).await?
+                    }
                     _ => AttachmentSource::Url(self.address(tenant, *media, entry.record.at)),
                 };
                 message.attachments.push(Attachment {

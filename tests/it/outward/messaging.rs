@@ -21,13 +21,17 @@ struct Client<'w> {
 
 impl<'w> Client<'w> {
     fn new(whole: &'w Whole, webhook: &str) -> Self {
+        Self::of(whole, webhook, "social")
+    }
+
+    fn of(whole: &'w Whole, webhook: &str, media: &str) -> Self {
         whole.provision(
             "endpoints",
-            json!({"name": "messenger", "stream": "async", "mediaType": "social", "queue": "chat.inbound"}),
+            json!({"name": "messenger", "stream": "async", "mediaType": media, "queue": "chat.inbound"}),
         );
         let channel = whole.provision(
             "channels",
-            json!({"name": "Messenger", "media": "social", "provider": "third-party", "address": "bank",
+            json!({"name": "Messenger", "media": media, "provider": "third-party", "address": "bank",
                    "endpoint": "messenger", "webhookUrl": webhook, "secret": SECRET, "retryTimeoutMs": 200,
                    "config": {"subtype": "WhatsApp"}}),
         );
@@ -212,18 +216,20 @@ fn a_file_is_uploaded_named_and_seen() {
 fn a_file_of_the_agent_is_named_and_fetched_until_its_address_is_over() {
     on_a_core(async {
         let peer = Receiver::start(Say::json(200, "{}"));
-        for (ttl, found) in [
-            ("1h", (200, "planted plan".to_owned())),
-            ("1ms", (404, String::new())),
+        let there = (200, "planted plan".to_owned());
+        for (media, from, ttl, found) in [
+            ("social", "ann", "1h", there.clone()),
+            ("email", "ann@mail.example", "1h", there),
+            ("sms", "+12025550101", "1ms", (404, String::new())),
         ] {
             let whole = Whole::start(&[
                 &format!("media.address_ttl={ttl}"),
                 "listen.public.url=https://digital.example.com",
             ]);
-            let client = Client::new(&whole, &peer.url("/hook"));
-            let (_, answer) = client.post(&text("1", "ann", "send it to me"));
+            let client = Client::of(&whole, &peer.url("/hook"), media);
+            let (_, answer) = client.post(&text("1", from, "send it to me"));
             let session = answer["data"]["sessionId"].as_str().unwrap().to_owned();
-            let mut alice = whole.agent("alice", "social").await;
+            let mut alice = whole.agent("alice", media).await;
             alice.state(&session, "Invited").await;
             alice.does("accept", json!({"session": session})).await;
             let body = b"--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"plan.txt\"\r\n\r\nplanted plan\r\n--b--\r\n";
