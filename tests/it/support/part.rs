@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// The path of `program`, looked up in `PATH` and in `also`.
@@ -24,10 +25,24 @@ pub(crate) fn program(program: &str, also: &[&str], package: &str) -> PathBuf {
     })
 }
 
-/// A port of 127.0.0.1 that was free a moment ago. Whoever binds it must be ready to lose the race and ask again.
+/// The ports that are asked for by number, below those that the system gives out by itself.
+const PORTS: std::ops::Range<u16> = 15_000..32_000;
+
+/// A port of 127.0.0.1 that was free a moment ago, each time another. Listeners of ours share a port without a word, so two nodes that were
+/// given the same would answer for one another.
 pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port on 127.0.0.1");
-    listener.local_addr().expect("its address").port()
+    static ASKED: AtomicU32 = AtomicU32::new(0);
+    // Another process begins elsewhere.
+    let begin = std::process::id().wrapping_mul(199);
+    let count = u32::from(PORTS.end - PORTS.start);
+    for _ in PORTS {
+        let at = begin.wrapping_add(ASKED.fetch_add(1, Ordering::Relaxed)) % count;
+        let port = PORTS.start + u16::try_from(at).expect("a port");
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no free port on 127.0.0.1");
 }
 
 /// A signal a test sends to a process it started.
