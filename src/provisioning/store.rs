@@ -1,7 +1,7 @@
 //! The store behind provisioning: rows and wrapped keys, written atomically, numbered by one version.
 //!
-//! A store keeps what it is given and checks only what needs its atomicity: that ids and names are unique, and that
-//! a writer saw what it replaces. Meaning, validation and secrets are [`super::Directory`]'s. Two implementations
+//! A store keeps what it is given and checks only what needs its atomicity: that ids and names are unique, that no more
+//! webhooks hear of one thing than can, and that a writer saw what it replaces. Meaning, validation and secrets are [`super::Directory`]'s. Two implementations
 //! pass one conformance suite.
 
 use futures_util::future::BoxFuture;
@@ -157,6 +157,9 @@ pub enum Clash {
     /// There is no such tenant.
     #[error("there is no such tenant")]
     NoTenant,
+    /// As many webhooks of the tenant as can already hear of this.
+    #[error("as many webhooks as can already hear of this event")]
+    Crowded,
 }
 
 /// Why a store could not do what it was asked.

@@ -21,6 +21,9 @@ pub(super) fn refused(error: DirectoryError) -> Fault {
         DirectoryError::Clash(clash @ (Clash::IdTaken | Clash::NameTaken | Clash::SecretTaken)) => {
             Fault::new(Code::Duplicate).detail(clash.to_string())
         }
+        DirectoryError::Clash(Clash::Crowded) => {
+            Fault::new(Code::BadValue).detail(format!("events: {}", Clash::Crowded))
+        }
         DirectoryError::Unavailable(error) => {
             tracing::warn!(%error, "provisioning request not done");
             Fault::unavailable(RETRY_AFTER)

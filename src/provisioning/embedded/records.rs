@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::store::{corrupt, failed};
 use crate::model::{Millis, TenantId};
+use crate::provisioning::crowd;
 use crate::provisioning::objects::{Kind, SecretForm};
 use crate::provisioning::row::{AuditAction, AuditEntry, KeyPurpose, KeyRecord, ObjectId, Row};
 use crate::provisioning::store::{Change, Clash, Expect, StoreError, Write};
@@ -46,6 +47,10 @@ pub(super) fn apply(transaction: &WriteTransaction, write: &Write) -> Result<u64
         version,
     };
     let mut audit = transaction.open_table(AUDIT).map_err(failed)?;
+    let mut before = Vec::new();
+    for tenant in crowd::judged(&write.changes) {
+        before.push((tenant, tables.of_tenant(Kind::Webhook, tenant)?));
+    }
     for (place, change) in (0u32..).zip(&write.changes) {
         let done = tables.apply(change)?;
         let entry = AuditEntry {
@@ -60,6 +65,13 @@ pub(super) fn apply(transaction: &WriteTransaction, write: &Write) -> Result<u64
         };
         let bytes = serde_json::to_vec(&entry).map_err(corrupt)?;
         audit.insert((version, place), bytes.as_slice()).map_err(failed)?;
+    }
+    for (tenant, before) in before {
+        let after = tables.of_tenant(Kind::Webhook, tenant)?;
+        crowd::settle(
+            before.iter().map(|row| &row.body),
+            after.iter().map(|row| &row.body),
+        )?;
     }
     Ok(version)
 }

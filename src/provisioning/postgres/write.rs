@@ -1,14 +1,16 @@
 //! A write as one transaction: version, changes, audit, notice.
 
+use serde_json::Value;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Statement, Transaction};
 use uuid::Uuid;
 
 use super::error::{commit_failed, corrupt, failed};
-use super::sql::system_time;
+use super::sql::{self, system_time};
 use super::store::Statements;
 use crate::model::TenantId;
 use crate::postgres::Session;
+use crate::provisioning::crowd;
 use crate::provisioning::objects::Kind;
 use crate::provisioning::row::{AuditAction, KeyPurpose, KeyRecord, ObjectId, Row};
 use crate::provisioning::store::{Change, Clash, Expect, StoreError, Write};
@@ -42,8 +44,13 @@ pub(super) async fn write(
     let bump = session.prepared(BUMP).await?;
     let tell = session.prepared(TELL).await?;
     let audit = session.prepared(AUDIT).await?;
+    let webhooks = session.prepared(&statements.of(Kind::Webhook).list).await?;
     let transaction = session.client.transaction().await.map_err(failed)?;
     let version: i64 = transaction.query_one(&bump, &[]).await.map_err(failed)?.get(0);
+    let mut before = Vec::new();
+    for tenant in crowd::judged(&write.changes) {
+        before.push((tenant, bodies(&transaction, &webhooks, tenant).await?));
+    }
     for ((place, change), prepared) in (0_i64..).zip(&write.changes).zip(&prepared) {
         let statement = &prepared.change;
         let done = match change {
@@ -117,6 +124,9 @@ pub(super) async fn write(
         ];
         transaction.execute(&audit, &parameters).await.map_err(failed)?;
     }
+    for (tenant, before) in before {
+        crowd::settle(&before, &bodies(&transaction, &webhooks, tenant).await?)?;
+    }
     transaction
         .execute(&tell, &[&NOTICE, &version.to_string()])
         .await
@@ -153,6 +163,20 @@ impl Prepared {
             beside: session.prepared(beside).await?,
         })
     }
+}
+
+/// The bodies of a tenant's webhooks.
+async fn bodies(
+    transaction: &Transaction<'_>,
+    list: &Statement,
+    tenant: TenantId,
+) -> Result<Vec<Value>, StoreError> {
+    let parameters: [&(dyn ToSql + Sync); 3] = [&tenant.0, &None::<&str>, &i64::MAX];
+    let found = transaction.query(list, &parameters).await.map_err(failed)?;
+    found
+        .iter()
+        .map(|found| Ok(sql::row(Kind::Webhook, found)?.body))
+        .collect()
 }
 
 async fn check(

@@ -21,6 +21,7 @@ pub(crate) async fn all(store: &dyn Store) {
     a_write_is_whole_or_nothing(store).await;
     pages_follow_each_other(store).await;
     keys_are_kept(store).await;
+    no_more_webhooks_hear_than_can(store).await;
     every_write_is_audited_and_told(store).await;
     a_tenant_takes_along_what_it_has(store).await;
     audit_entries_end(store).await;
@@ -236,6 +237,56 @@ async fn keys_are_kept(store: &dyn Store) {
             .keys
             .contains(&key(Some(OTHER), 2, 5))
     );
+}
+
+/// Sixteen hear of one event of one medium, whoever writes and however many at once.
+async fn no_more_webhooks_hear_than_can(store: &dyn Store) {
+    let hook = |n: usize, events: &[&str], medium: &str| {
+        let name = format!("w{n}");
+        let body = json!({"name": name, "events": events, "mediaTypes": [medium]});
+        row(Kind::Webhook, OTHER, &name, &name, body)
+    };
+    let started = |n| hook(n, &["STARTED"], "chat");
+    for n in 0..15 {
+        put(store, started(n)).await.unwrap();
+    }
+    let racing = (15..18).map(|n| put(store, started(n)));
+    let (stood, fell): (Vec<_>, Vec<_>) = futures_util::future::join_all(racing)
+        .await
+        .into_iter()
+        .partition(Result::is_ok);
+    assert_eq!((stood.len(), fell.len()), (1, 2), "{fell:?}");
+    for refused in fell {
+        assert_clash(refused, Clash::Crowded);
+    }
+    // Another event, another medium and another tenant have their own.
+    put(store, hook(20, &["FINISHED"], "chat")).await.unwrap();
+    let email = put(store, hook(21, &["STARTED"], "email")).await.unwrap();
+    assert_clash(
+        replace(store, hook(21, &["STARTED"], "chat"), email).await,
+        Clash::Crowded,
+    );
+    // One leaves and another comes in one write.
+    let leaves = version_of_other(store, "w0").await;
+    let changes = vec![
+        Change::Put {
+            row: started(22),
+            expect: Expect::Absent,
+            fields: Vec::new(),
+        },
+        Change::Put {
+            row: hook(0, &["FINISHED"], "chat"),
+            expect: Expect::Version(leaves),
+            fields: Vec::new(),
+        },
+    ];
+    write(store, changes).await.unwrap();
+    assert_clash(put(store, started(23)).await, Clash::Crowded);
+}
+
+async fn version_of_other(store: &dyn Store, text: &str) -> u64 {
+    let row = store.read(Kind::Webhook, OTHER, &id(text)).await.unwrap();
+    row.unwrap().version
 }
 
 async fn every_write_is_audited_and_told(store: &dyn Store) {
