@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use crate::config::Config;
 use crate::egress::campaign::Campaign;
 use crate::egress::channels::{ChannelSettings, Channels};
-use crate::egress::dispatcher::{Calls, Connection};
+use crate::egress::dispatcher::{Calls, Connection, Tries};
 use crate::egress::history::{History, OwnHistory};
 use crate::egress::webhooks::{WebhookSettings, Webhooks};
 use crate::egress::{Bots, Dispatcher};
@@ -92,6 +92,7 @@ pub(super) fn dispatcher(
         texts: limits::texts(config).1,
     };
     Dispatcher {
+        tries: Tries::default(),
         bots: Some(Rc::new(Bots::new(calls.clone(), parts.snapshots.clone()))),
         channels: Some(Rc::new(Channels::new(
             calls.clone(),

@@ -14,7 +14,7 @@ use super::handle::Shards;
 pub struct Delivery {
     /// Its id over all attempts.
     pub id: EffectId,
-    /// Which attempt this is, the first being 1; one that a crash cut off counts.
+    /// Which attempt this is, the first being 1; one that a crash cut off counts, and one that was [`Verdict::Spared`].
     pub attempt: u32,
     /// Whose session.
     pub tenant: TenantId,
@@ -31,6 +31,8 @@ pub enum Verdict {
     Done,
     /// Not now: again after this long. What is behind it in its lane waits with it.
     Later(Duration),
+    /// Not now, and nobody was asked: again after this long. What is behind it waits as well, but it was no attempt.
+    Spared(Duration),
     /// It never will be: it becomes a dead letter, for the reason given (for operators, without personal data).
     Dead(String),
 }

@@ -121,13 +121,13 @@ impl CoreTable {
         let verdict = self.effect(id, attempt, effect).await?;
         let outcome = match &verdict {
             Verdict::Done => "done",
-            Verdict::Later(_) => "retried",
+            Verdict::Later(_) | Verdict::Spared(_) => "retried",
             Verdict::Dead(_) => "dead",
         };
         metrics::counter!(names::EFFECTS, "kind" => kind, "outcome" => outcome).increment(1);
         match verdict {
             Verdict::Done => self.log.complete_effect(id, lane).await?,
-            Verdict::Later(after) => {
+            Verdict::Later(after) | Verdict::Spared(after) => {
                 let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
                 self.log.retry_effect(id, lane, after_ms).await?;
                 return Ok(false);
@@ -186,7 +186,7 @@ impl CoreTable {
     async fn deliver(self: &Rc<Self>, delivery: Delivery) -> Verdict {
         if self.attempts.get() >= self.options.attempts {
             metrics::counter!(names::QUEUE_FULL, "queue" => "attempts").increment(1);
-            return Verdict::Later(Duration::from_secs(1));
+            return Verdict::Spared(Duration::from_secs(1));
         }
         self.attempts.set(self.attempts.get() + 1);
         let shards = Shards {

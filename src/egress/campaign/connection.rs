@@ -14,8 +14,6 @@ use crate::provisioning::objects::{Channel, Stored};
 use crate::provisioning::{ObjectId, Snapshots};
 use crate::shard::{Campaigns, Delivery, Shards, Verdict};
 
-use super::tries::Tries;
-
 /// Messages of campaigns on their way at once on one core: a sixteenth of what the core sends in all.
 const PLACES: usize = 64;
 /// A message that finds no place is tried again after about this.
@@ -31,7 +29,6 @@ pub struct Campaign {
     pub(super) snapshots: Snapshots,
     /// The base of our public addresses, without a slash at its end.
     pub(super) base: String,
-    pub(super) tries: Tries,
     places: Semaphore,
 }
 
@@ -44,7 +41,6 @@ impl Campaign {
             calls,
             snapshots,
             base,
-            tries: Tries::default(),
             places: Semaphore::new(PLACES),
         }
     }
@@ -54,18 +50,18 @@ impl Campaign {
             (Target::Campaign(id), Notice::Said { n }) => {
                 let Ok(_place) = self.places.try_acquire() else {
                     let spread = delivery.id.n % 8 * 50;
-                    return Verdict::Later(CROWDED + Duration::from_millis(spread));
+                    return Verdict::Spared(CROWDED + Duration::from_millis(spread));
                 };
                 self.say(shards, delivery, id, *n).await.unwrap_or_else(|error| {
                     tracing::info!(%error, effect = %delivery.id, "a campaign's message waits for the store");
-                    Verdict::Later(READ_AGAIN)
+                    Verdict::Spared(READ_AGAIN)
                 })
             }
             (Target::Statuses, _) => match self.campaigns.tell(delivery.id, delivery.tenant).await {
                 Ok(()) => Verdict::Done,
                 Err(error) => {
                     tracing::info!(%error, effect = %delivery.id, "a status waits for the store");
-                    Verdict::Later(READ_AGAIN)
+                    Verdict::Spared(READ_AGAIN)
                 }
             },
             _ => Verdict::Dead("not for a campaign".to_owned()),

@@ -8,6 +8,5 @@
 
 mod connection;
 mod send;
-mod tries;
 
 pub use connection::Campaign;

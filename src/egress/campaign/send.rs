@@ -74,7 +74,7 @@ impl Campaign {
                 .await;
         }
         if !test && !self.snapshots.load().is_open(delivery.tenant, hours, now) {
-            return Ok(Verdict::Later(HOURS));
+            return Ok(Verdict::Spared(HOURS));
         }
         let target = format!("k{}", channel.id);
         let way = Way {
@@ -83,8 +83,7 @@ impl Campaign {
             target: &target,
         };
         let outbound = self.outbound(&channel, delivery, n, message, at);
-        let made = self.tries.made(delivery.id) + 1;
-        match way.transmit(delivery, made, &channel, &outbound).await {
+        match way.transmit(delivery, &channel, &outbound).await {
             Sent::Accepted { reference, .. } => {
                 if let Some(theirs) = &reference {
                     refer(shards, delivery, &channel, n, theirs).await;
@@ -94,11 +93,8 @@ impl Campaign {
                 Ok(Verdict::Done)
             }
             Sent::Refused { code, detail } => self.end(delivery, n, &code, &detail).await,
-            Sent::Later(wait) => {
-                self.tries.failed(delivery.id);
-                Ok(Verdict::Later(wait))
-            }
-            Sent::Spared(wait) => Ok(Verdict::Later(wait)),
+            Sent::Later(wait) => Ok(Verdict::Later(wait)),
+            Sent::Spared(wait) => Ok(Verdict::Spared(wait)),
         }
     }
 
@@ -162,7 +158,6 @@ impl Campaign {
                 .await
             {
                 Ok(()) => {
-                    self.tries.forget(delivery.id);
                     let outcome = match status {
                         DeliveryStatus::Sent => "sent",
                         DeliveryStatus::OptOut => "opted_out",

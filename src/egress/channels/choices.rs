@@ -38,7 +38,7 @@ pub(super) async fn offered(shards: &Shards, id: EffectId, about: &About) -> Res
     }
     let next = match record(shards, id, about.entry.n + 1).await {
         Ok(next) => next,
-        Err(Verdict::Later(wait)) => return Err(Verdict::Later(wait)),
+        Err(Verdict::Spared(wait)) => return Err(Verdict::Spared(wait)),
         Err(_) => return Ok(Choices::new()),
     };
     let SessionEvent::UserData { by: Some(_), .. } = &next.entry.record.event else {

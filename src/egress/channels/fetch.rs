@@ -37,6 +37,7 @@ impl Channels {
             None => Err("erased".to_owned()),
             Some(url) => match self.get(delivery, url, text("name")).await {
                 Ok(outcome) => outcome,
+                Err(spared @ Verdict::Spared(_)) => return spared,
                 Err(verdict) => match SCHEDULE.next(delivery.attempt.max(1), None, 0) {
                     Some(_) => return verdict,
                     None => Err("unreachable".to_owned()),
@@ -73,7 +74,8 @@ impl Channels {
             Err(NotAnswered::Failed(error)) if !error.is_worth_a_retry() => {
                 return Ok(Err(error.class().word().to_owned()));
             }
-            Err(_) => return Err(again),
+            Err(NotAnswered::Spared(after)) => return Err(Verdict::Spared(after)),
+            Err(NotAnswered::Failed(_)) => return Err(again),
         };
         let id = MediaId(Uuid::new_v4());
         match keep(&*self.media, delivery.tenant, id, name, answer.body).await {

@@ -64,7 +64,7 @@ impl Channels {
         };
         match self.may_leave(channel, &message) {
             Ok(()) => {}
-            Err(Held::For(wait)) => return Verdict::Later(wait),
+            Err(Held::For(wait)) => return Verdict::Spared(wait),
             Err(Held::Back(code, words)) => return self.give_up(shards, delivery, n, code, words).await,
         }
         let target = format!("c{}", channel.id);
@@ -73,14 +73,15 @@ impl Channels {
             snapshots: &self.snapshots,
             target: &target,
         };
-        match way.transmit(delivery, delivery.attempt, channel, &message).await {
+        match way.transmit(delivery, channel, &message).await {
             Sent::Accepted { reference, size } => {
                 self.accepted(shards, delivery, channel, n, (reference, size))
                     .await;
                 Verdict::Done
             }
             Sent::Refused { code, detail } => self.give_up(shards, delivery, n, &code, &detail).await,
-            Sent::Later(wait) | Sent::Spared(wait) => Verdict::Later(wait),
+            Sent::Later(wait) => Verdict::Later(wait),
+            Sent::Spared(wait) => Verdict::Spared(wait),
         }
     }
 
@@ -106,7 +107,7 @@ impl Channels {
         let partition = Spread::of(&[&peer]).partition(log.info().partitions);
         log.opted_out(partition, PeerKey(peer)).await.map_err(|error| {
             tracing::warn!(%error, effect = %delivery.id, "consent not looked up");
-            Verdict::Later(Duration::from_secs(2))
+            Verdict::Spared(Duration::from_secs(2))
         })
     }
 

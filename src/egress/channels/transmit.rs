@@ -55,14 +55,8 @@ pub enum Sent {
 }
 
 impl Way<'_> {
-    /// Makes one attempt. `made`: how many have been made with this one, the first being 1.
-    pub async fn transmit(
-        &self,
-        delivery: &Delivery,
-        made: u32,
-        channel: &Stored<Channel>,
-        message: &Outbound,
-    ) -> Sent {
+    /// Makes one attempt.
+    pub async fn transmit(&self, delivery: &Delivery, channel: &Stored<Channel>, message: &Outbound) -> Sent {
         let refused = |code: &str, detail: &str| Sent::Refused {
             code: code.to_owned(),
             detail: detail.to_owned(),
@@ -132,7 +126,7 @@ impl Way<'_> {
                     every: Duration::from_millis(channel.value.retry_timeout_ms.into()),
                     attempts: channel.value.retry_attempts,
                 };
-                let next = schedule.next(made.max(1), after, Uuid::new_v4().as_u64_pair().0);
+                let next = schedule.next(delivery.attempt.max(1), after, Uuid::new_v4().as_u64_pair().0);
                 next.map_or_else(|| refused("exhausted", "every attempt failed"), Sent::Later)
             }
         }

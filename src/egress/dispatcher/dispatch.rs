@@ -8,15 +8,19 @@ use futures_util::future::LocalBoxFuture;
 use crate::model::Target;
 use crate::shard::{Deliverer, Delivery, Shards, Verdict};
 
+use super::tries::Tries;
+
 /// One connection outwards: makes one attempt at a delivery to its kind of target.
 pub trait Connection {
     /// Makes one attempt. Ends within the attempt's deadline whatever its receiver does.
     fn tell<'a>(&'a self, shards: &'a Shards, delivery: &'a Delivery) -> LocalBoxFuture<'a, Verdict>;
 }
 
-/// Every connection outwards of one core.
+/// Every connection outwards of one core. Each is told by [`Delivery::attempt`] how often the effect was really tried.
 #[derive(Default)]
 pub struct Dispatcher {
+    /// How often effects were really tried.
+    pub tries: Tries,
     /// Third-party messaging and aggregators.
     pub channels: Option<Rc<dyn Connection>>,
     /// Interactions webhooks.
@@ -45,6 +49,15 @@ impl Deliverer for Dispatcher {
             let verdict = Verdict::Dead("this node has no such connection".to_owned());
             return std::future::ready(verdict).boxed_local();
         };
-        async move { connection.tell(shards, &delivery).await }.boxed_local()
+        async move {
+            let delivery = Delivery {
+                attempt: self.tries.attempt(&delivery),
+                ..delivery
+            };
+            let verdict = connection.tell(shards, &delivery).await;
+            self.tries.ended(delivery.id, &verdict);
+            verdict
+        }
+        .boxed_local()
     }
 }

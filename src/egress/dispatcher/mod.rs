@@ -4,8 +4,10 @@ mod calls;
 mod dispatch;
 mod records;
 mod schedule;
+mod tries;
 
 pub use calls::{Callee, Calls, DEADLINE, NotAnswered, headers};
 pub use dispatch::{Connection, Dispatcher};
 pub use records::{About, record, session, unread};
-pub use schedule::Schedule;
+pub use schedule::{Schedule, WINDOW};
+pub use tries::Tries;

@@ -55,6 +55,6 @@ pub fn unread(error: ShardError<()>) -> Verdict {
     match error {
         ShardError::NoSuchLog | ShardError::Rejected(()) => Verdict::Dead("the session is gone".to_owned()),
         ShardError::Unreadable { .. } => Verdict::Dead("the session cannot be read".to_owned()),
-        _ => Verdict::Later(READ_AGAIN),
+        _ => Verdict::Spared(READ_AGAIN),
     }
 }

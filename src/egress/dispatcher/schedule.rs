@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Past this an effect is a dead letter (reliability W4).
-const WINDOW: Duration = Duration::from_secs(72 * 3_600);
+pub const WINDOW: Duration = Duration::from_secs(72 * 3_600);
 
 /// How often and how far apart attempts are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -98,7 +98,7 @@ impl History {
             SessionEvent::File { .. } => {
                 // Its bytes are held in memory while they are sent.
                 let Ok(_place) = self.files.try_acquire() else {
-                    return Err(Verdict::Later(FILE_AGAIN));
+                    return Err(Verdict::Spared(FILE_AGAIN));
                 };
                 match file::read(&*self.media, writing.delivery.tenant, about).await? {
                     Some(file) => writing.attach(about.entry.n, file).await,

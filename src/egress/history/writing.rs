@@ -211,7 +211,7 @@ impl Writing<'_> {
             // A session that is over, or full, goes into history all the same.
             Ok(_) | Err(ShardError::Rejected(_)) => Ok(()),
             Err(ShardError::NoSuchLog) => Err(gone()),
-            Err(_) => Err(Verdict::Later(SOON)),
+            Err(_) => Err(Verdict::Spared(SOON)),
         }
     }
 
@@ -219,7 +219,7 @@ impl Writing<'_> {
         let clock = self.calls.clock();
         let left = TOGETHER.saturating_sub(clock.now().duration_since(self.began));
         if left.is_zero() {
-            return Err(Verdict::Later(SOON));
+            return Err(Verdict::Spared(SOON));
         }
         let target = format!("u{}", self.delivery.tenant);
         let callee = Callee {
@@ -238,7 +238,7 @@ impl Writing<'_> {
                     body: answer.body,
                 })
             }
-            Err(NotAnswered::Spared(after)) => Err(Verdict::Later(after)),
+            Err(NotAnswered::Spared(after)) => Err(Verdict::Spared(after)),
             Err(NotAnswered::Failed(error)) => {
                 tracing::info!(effect = %self.delivery.id, detail = error.detail(), "contact history failed");
                 if error.is_worth_a_retry() {

@@ -103,7 +103,7 @@ impl Webhooks {
             },
         );
         let Ok(call) = self.call(&snapshot, &hook, &effect, body) else {
-            return Verdict::Later(Duration::from_secs(30));
+            return Verdict::Spared(Duration::from_secs(30));
         };
         let target = format!("w{}", hook.id);
         let callee = Callee {
@@ -125,7 +125,7 @@ impl Webhooks {
                 self.failed(&hook, &target, delivery, answer.status.as_str(), after)
                     .await
             }
-            Err(NotAnswered::Spared(after)) => Verdict::Later(after),
+            Err(NotAnswered::Spared(after)) => Verdict::Spared(after),
             Err(NotAnswered::Failed(error)) => {
                 tracing::info!(effect = %delivery.id, webhook = %hook.id, detail = error.detail(), "webhook failed");
                 self.failed(&hook, &target, delivery, error.class().word(), None)

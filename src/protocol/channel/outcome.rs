@@ -7,8 +7,8 @@ use super::outbound::SendAnswer;
 
 /// The meaning of a status; `None` for 2xx, whose body decides.
 ///
-/// A refused credential (401) is not the message's fault: it is tried again until an operator has mended the account.
-/// So is a redirect, which is never followed.
+/// A refused credential (401) is not the message's fault, nor is an account without money (402): it is tried again until an operator has
+/// mended the account. So is a redirect, which is never followed.
 #[must_use]
 pub fn by_status(
     status: u16,
@@ -17,7 +17,7 @@ pub fn by_status(
 ) -> Option<SendAnswer> {
     match status {
         200..=299 => None,
-        400 | 402..=407 | 409..=424 | 426..=428 | 430..=499 => {
+        400 | 403..=407 | 409..=424 | 426..=428 | 430..=499 => {
             let (code, words) = why();
             Some(refused(
                 code.unwrap_or_else(|| status.to_string()),
@@ -25,6 +25,16 @@ pub fn by_status(
             ))
         }
         _ => Some(SendAnswer::Later { after: retry_after }),
+    }
+}
+
+/// What a 2xx means by the id it gives. One without an id did not come from the provider, but from something that stands before it:
+/// nobody has taken the message.
+#[must_use]
+pub fn accepted(reference: Option<String>, retry_after: Option<Duration>) -> SendAnswer {
+    match reference {
+        Some(id) => SendAnswer::Accepted { reference: Some(id) },
+        None => SendAnswer::Later { after: retry_after },
     }
 }
 
@@ -38,19 +48,4 @@ pub fn refused(code: impl Into<String>, words: &str) -> SendAnswer {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_will_never_be_taken_is_refused() {
-        let meaning = |status| by_status(status, Some(Duration::from_secs(7)), || (None, Some("no".into())));
-        assert_eq!(meaning(202), None);
-        for later in [0, 301, 401, 408, 425, 429, 500, 503, 599] {
-            let after = Some(Duration::from_secs(7));
-            assert_eq!(meaning(later), Some(SendAnswer::Later { after }), "{later}");
-        }
-        for never in [400, 403, 404, 422] {
-            assert_eq!(meaning(never), Some(refused(never.to_string(), "no")), "{never}");
-        }
-    }
-}
+mod tests;

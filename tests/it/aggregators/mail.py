@@ -110,7 +110,7 @@ def read(question):
         "from": message["from"].addresses[0].addr_spec,
         "name": message["from"].addresses[0].display_name,
         "subject": str(message["subject"]),
-        "text": body.get_content(),
+        "text": body and body.get_content(),
         "html": html and html.get_content(),
         "files": [[part.get_filename(), digest(part.get_payload(decode=True))] for part in message.iter_attachments()],
         "defects": [str(defect) for part in message.walk() for defect in part.defects],

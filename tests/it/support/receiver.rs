@@ -37,6 +37,21 @@ pub(crate) struct Say {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: String,
+    manner: Manner,
+}
+
+/// How it is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    Plainly,
+    /// Not at all, until the other side has had enough.
+    Never,
+    /// The head, and then a byte now and then, until the other side has had enough.
+    InDrops,
+    /// The connection is reset.
+    Reset,
+    /// Something that is not HTTP.
+    Garbled,
 }
 
 impl Say {
@@ -45,6 +60,35 @@ impl Say {
             status,
             headers: vec![("content-type", "application/json".to_owned())],
             body: body.to_owned(),
+            manner: Manner::Plainly,
+        }
+    }
+
+    pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.push((name, value.to_owned()));
+        self
+    }
+
+    pub(crate) fn never() -> Self {
+        Self::as_if(Manner::Never)
+    }
+
+    pub(crate) fn in_drops() -> Self {
+        Self::as_if(Manner::InDrops)
+    }
+
+    pub(crate) fn reset() -> Self {
+        Self::as_if(Manner::Reset)
+    }
+
+    pub(crate) fn garbled() -> Self {
+        Self::as_if(Manner::Garbled)
+    }
+
+    fn as_if(manner: Manner) -> Self {
+        Self {
+            manner,
+            ..Self::json(200, "")
         }
     }
 }
@@ -126,6 +170,9 @@ fn serve(stream: TcpStream, book: &Book, judge: &Judge) -> Option<()> {
         let say = scripted.unwrap_or_else(|| judge(&seen));
         book.seen.lock().unwrap().push(seen);
         book.changed.notify_all();
+        if say.manner != Manner::Plainly {
+            return misbehave(say.manner, writer, &mut reader);
+        }
         let mut answer = format!(
             "HTTP/1.1 {} -\r\ncontent-length: {}\r\n",
             say.status,
@@ -138,6 +185,34 @@ fn serve(stream: TcpStream, book: &Book, judge: &Judge) -> Option<()> {
         answer.push_str(&say.body);
         writer.write_all(answer.as_bytes()).ok()?;
     }
+}
+
+/// Answers as no peer should, until the connection is over.
+fn misbehave(manner: Manner, mut writer: TcpStream, reader: &mut BufReader<TcpStream>) -> Option<()> {
+    match manner {
+        Manner::Plainly => {}
+        // Until the other side closes.
+        Manner::Never => drop(reader.read(&mut [0])),
+        Manner::InDrops => {
+            writer
+                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10000\r\n\r\n")
+                .ok()?;
+            writer.set_read_timeout(Some(Duration::from_millis(200))).ok()?;
+            while reader
+                .read(&mut [0])
+                .is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+            {
+                writer.write_all(b"x").ok()?;
+            }
+        }
+        Manner::Reset => {
+            socket2::SockRef::from(&writer)
+                .set_linger(Some(Duration::ZERO))
+                .ok()?;
+        }
+        Manner::Garbled => writer.write_all(b"SSH-2.0-planted\r\n\r\n").ok()?,
+    }
+    None
 }
 
 fn read(reader: &mut BufReader<TcpStream>) -> Option<Seen> {

@@ -22,7 +22,7 @@ use super::mime::{self, Block, LARGEST};
 use super::sendgrid::OURS;
 use crate::model::{DeliveryStatus, Millis};
 use crate::protocol::channel::fields::{detail, is_json};
-use crate::protocol::channel::outcome::by_status;
+use crate::protocol::channel::outcome::{accepted, by_status};
 use crate::protocol::channel::{
     Account, Attachment, AttachmentSource, Callback, CallbackRequest, Forged, HttpCall, Outbound, Provider,
     Receipt, Reference, Reply, SendAnswer, Unreadable, call, form, proof,
@@ -142,9 +142,8 @@ impl Provider for Mailgun {
 
     fn sent(&self, status: u16, retry_after: Option<Duration>, body: &[u8]) -> SendAnswer {
         let answer: Answer = serde_json::from_slice(body).unwrap_or_default();
-        by_status(status, retry_after, || (None, answer.message)).unwrap_or(SendAnswer::Accepted {
-            reference: answer.id.map(|id| detail(id.trim_matches(['<', '>']))),
-        })
+        let id = answer.id.map(|id| detail(id.trim_matches(['<', '>'])));
+        by_status(status, retry_after, || (None, answer.message)).unwrap_or_else(|| accepted(id, retry_after))
     }
 }
 

@@ -24,11 +24,14 @@ use super::sendgrid::OURS;
 use crate::model::DeliveryStatus;
 use crate::protocol::channel::fields::detail;
 use crate::protocol::channel::instant::instant;
-use crate::protocol::channel::outcome::{by_status, refused};
+use crate::protocol::channel::outcome::{accepted, by_status, refused};
 use crate::protocol::channel::{
     Account, Attachment, AttachmentSource, Callback, CallbackRequest, Forged, HttpCall, Outbound, Provider,
     Receipt, Reference, Reply, SendAnswer, Unreadable, call, proof,
 };
+
+/// Codes that are not the mail's fault: maintenance, an account that may not send or has no credit left.
+const NOT_ITS_FAULT: [u32; 3] = [100, 405, 412];
 
 /// See the module.
 #[derive(Debug)]
@@ -134,15 +137,17 @@ impl Provider for Postmark {
 
     fn sent(&self, status: u16, retry_after: Option<Duration>, body: &[u8]) -> SendAnswer {
         let answer: Answer = serde_json::from_slice(body).unwrap_or_default();
+        if answer.code.is_some_and(|code| NOT_ITS_FAULT.contains(&code)) {
+            return SendAnswer::Later { after: retry_after };
+        }
         let code = answer.code.filter(|code| *code != 0).map(|code| code.to_string());
         if (200..300).contains(&status)
             && let Some(code) = code
         {
             return refused(code, &answer.message.unwrap_or_default());
         }
-        by_status(status, retry_after, || (code, answer.message)).unwrap_or(SendAnswer::Accepted {
-            reference: answer.message_id.map(|id| detail(&id)),
-        })
+        let id = answer.message_id.map(|id| detail(&id));
+        by_status(status, retry_after, || (code, answer.message)).unwrap_or_else(|| accepted(id, retry_after))
     }
 }
 

@@ -35,6 +35,8 @@ pub struct SendGrid;
 
 const SIGNATURE: &str = "x-twilio-email-event-webhook-signature";
 const TIMESTAMP: &str = "x-twilio-email-event-webhook-timestamp";
+/// A mail that was taken is answered with this status and nothing else.
+const ACCEPTED: u16 = 202;
 /// The argument that brings our id back.
 pub(super) const OURS: &str = "nexusId";
 /// Events of one callback.
@@ -178,7 +180,12 @@ impl Provider for SendGrid {
                 answer.errors.into_iter().next().and_then(|error| error.message),
             )
         };
-        by_status(status, retry_after, why).unwrap_or(SendAnswer::Accepted { reference: None })
+        by_status(status, retry_after, why).unwrap_or(
+            match status == ACCEPTED && body.trim_ascii().is_empty() {
+                true => SendAnswer::Accepted { reference: None },
+                false => SendAnswer::Later { after: retry_after },
+            },
+        )
     }
 }
 

@@ -23,7 +23,7 @@ use super::sendgrid::OURS;
 use crate::model::DeliveryStatus;
 use crate::protocol::channel::fields::detail;
 use crate::protocol::channel::instant::instant;
-use crate::protocol::channel::outcome::by_status;
+use crate::protocol::channel::outcome::{accepted, by_status};
 use crate::protocol::channel::{
     Account, Callback, CallbackRequest, Forged, HttpCall, Outbound, Provider, Receipt, Reference, SendAnswer,
     Unreadable, call, proof,
@@ -124,12 +124,8 @@ impl Provider for SparkPost {
         let answer: Answer = serde_json::from_slice(body).unwrap_or_default();
         let error = answer.errors.into_iter().next().unwrap_or_default();
         let why = || (error.code, error.description.or(error.message));
-        by_status(status, retry_after, why).unwrap_or(SendAnswer::Accepted {
-            reference: answer
-                .results
-                .and_then(|results| results.id)
-                .map(|id| detail(&id)),
-        })
+        let id = answer.results.and_then(|results| results.id);
+        by_status(status, retry_after, why).unwrap_or_else(|| accepted(id.map(|id| detail(&id)), retry_after))
     }
 }
 

@@ -17,7 +17,7 @@ use crate::model::DeliveryStatus;
 use crate::protocol::channel::fields::message_id;
 use crate::protocol::channel::instant::instant;
 use crate::protocol::channel::loose::{Loose, parsed};
-use crate::protocol::channel::outcome::by_status;
+use crate::protocol::channel::outcome::{accepted, by_status};
 use crate::protocol::channel::proof;
 use crate::protocol::channel::{
     Account, Attachment, AttachmentSource, Callback, CallbackRequest, Forged, HttpCall, Inbound, Outbound,
@@ -92,9 +92,8 @@ impl Provider for Bandwidth {
                 answer.description.map(String::from),
             )
         };
-        by_status(status, retry_after, why).unwrap_or(SendAnswer::Accepted {
-            reference: answer.id.map(String::from),
-        })
+        by_status(status, retry_after, why)
+            .unwrap_or_else(|| accepted(answer.id.map(String::from), retry_after))
     }
 }
 

@@ -17,7 +17,7 @@ use crate::protocol::channel::call;
 use crate::protocol::channel::fields::message_id;
 use crate::protocol::channel::instant::instant;
 use crate::protocol::channel::loose::{Loose, parsed};
-use crate::protocol::channel::outcome::{by_status, refused};
+use crate::protocol::channel::outcome::{accepted, by_status, refused};
 use crate::protocol::channel::proof;
 use crate::protocol::channel::{
     Account, Callback, CallbackRequest, Forged, HttpCall, Inbound, Outbound, Provider, Receipt, Reference,
@@ -94,10 +94,8 @@ impl Provider for Infobip {
             Some(Sent {
                 status: Some(state), ..
             }) if state.is("REJECTED") => refused(String::from(state.name), &String::from(state.description)),
-            Some(sent) => SendAnswer::Accepted {
-                reference: sent.id.map(String::from),
-            },
-            None => SendAnswer::Accepted { reference: None },
+            Some(sent) => accepted(sent.id.map(String::from), retry_after),
+            None => accepted(None, retry_after),
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::model::{DeliveryStatus, Millis};
 use crate::protocol::channel::fields::{Fields, message_id};
 use crate::protocol::channel::instant::instant;
 use crate::protocol::channel::loose::Loose;
-use crate::protocol::channel::outcome::by_status;
+use crate::protocol::channel::outcome::{accepted, by_status};
 use crate::protocol::channel::proof::{is_sha256, present};
 use crate::protocol::channel::{
     Account, Callback, CallbackRequest, Forged, HttpCall, Inbound, Outbound, Provider, Receipt, Reference,
@@ -143,9 +143,8 @@ impl Provider for MessageBird {
         let answer: Answer = serde_json::from_slice(body).unwrap_or_default();
         let error = answer.errors.into_iter().next().unwrap_or_default();
         let why = || (error.code.map(String::from), error.description.map(String::from));
-        by_status(status, retry_after, why).unwrap_or(SendAnswer::Accepted {
-            reference: answer.id.map(String::from),
-        })
+        by_status(status, retry_after, why)
+            .unwrap_or_else(|| accepted(answer.id.map(String::from), retry_after))
     }
 }
 

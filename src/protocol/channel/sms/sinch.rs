@@ -20,7 +20,7 @@ use crate::model::DeliveryStatus;
 use crate::protocol::channel::fields::message_id;
 use crate::protocol::channel::instant::instant;
 use crate::protocol::channel::loose::{Loose, parsed};
-use crate::protocol::channel::outcome::by_status;
+use crate::protocol::channel::outcome::{accepted, by_status};
 use crate::protocol::channel::proof;
 use crate::protocol::channel::{
     Account, Attachment, AttachmentSource, Callback, CallbackRequest, Forged, HttpCall, Inbound, Outbound,
@@ -101,9 +101,8 @@ impl Provider for Sinch {
     fn sent(&self, status: u16, retry_after: Option<Duration>, body: &[u8]) -> SendAnswer {
         let answer: Answer = serde_json::from_slice(body).unwrap_or_default();
         let why = || (answer.code.map(String::from), answer.text.map(String::from));
-        by_status(status, retry_after, why).unwrap_or(SendAnswer::Accepted {
-            reference: answer.id.map(String::from),
-        })
+        by_status(status, retry_after, why)
+            .unwrap_or_else(|| accepted(answer.id.map(String::from), retry_after))
     }
 }
 

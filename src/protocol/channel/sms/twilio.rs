@@ -19,13 +19,16 @@ use super::address::address;
 use super::words::{links, words};
 use crate::model::DeliveryStatus;
 use crate::protocol::channel::fields::{Fields, is_json, message_id};
-use crate::protocol::channel::outcome::by_status;
+use crate::protocol::channel::outcome::{accepted, by_status};
 use crate::protocol::channel::proof::{is_hmac, is_sha256, one_of, present};
 use crate::protocol::channel::{
     Account, Attachment, AttachmentSource, Callback, CallbackRequest, Forged, HttpCall, Inbound, Outbound,
     Provider, Receipt, Reference, Reply, SendAnswer, Unreadable,
 };
 use crate::protocol::channel::{call, form};
+
+/// Codes that are not the message's fault: the account is not active, the number's queue is full.
+const NOT_ITS_FAULT: [u32; 2] = [20_005, 21_611];
 
 /// See the module.
 #[derive(Debug)]
@@ -181,10 +184,11 @@ impl Provider for Twilio {
 
     fn sent(&self, status: u16, retry_after: Option<Duration>, body: &[u8]) -> SendAnswer {
         let answer: Answer = serde_json::from_slice(body).unwrap_or_default();
+        if answer.code.is_some_and(|code| NOT_ITS_FAULT.contains(&code)) {
+            return SendAnswer::Later { after: retry_after };
+        }
         let why = || (answer.code.map(|code| code.to_string()), answer.message);
-        by_status(status, retry_after, why).unwrap_or(SendAnswer::Accepted {
-            reference: answer.sid,
-        })
+        by_status(status, retry_after, why).unwrap_or_else(|| accepted(answer.sid, retry_after))
     }
 }
 

@@ -30,6 +30,10 @@ use crate::protocol::channel::{
 };
 use crate::protocol::channel::{call, jwt};
 
+/// Statuses of a part that are not the message's fault: throttled (1), wrong credentials (4), broken on their side (5), the account barred
+/// (8), without credit (9), with too many connections (10), not enabled (11), a wrong signature (14).
+const NOT_ITS_FAULT: [&str; 8] = ["1", "4", "5", "8", "9", "10", "11", "14"];
+
 /// See the module.
 #[derive(Debug)]
 pub struct Vonage;
@@ -137,8 +141,7 @@ impl Provider for Vonage {
             (Some(part), _) => SendAnswer::Accepted {
                 reference: part.id.clone(),
             },
-            // Throttled, or broken on their side.
-            (None, Some(part)) if ["1", "5"].contains(&&*part.status) => later,
+            (None, Some(part)) if NOT_ITS_FAULT.contains(&&*part.status) => later,
             (None, Some(part)) => refused(detail(&part.status), part.words.as_deref().unwrap_or_default()),
             (None, None) => later,
         }

@@ -5,8 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::given::{CUSTOMER, INFOBIP_PAIR, OTHER_CUSTOMER, PUBLIC, Site};
-use super::journey::{sees, shown, takes};
+use super::journey::{FILE, sees, sends_a_file, shown, takes};
 use crate::net_server::on_a_core;
+use crate::support::process::get;
 use crate::support::receiver::{Say, Seen};
 
 const PATH: &str = "/nexus/v3/aggregators/infobip/ch-infobip";
@@ -109,6 +110,16 @@ async fn a_batch_is_taken_whole_and_a_report_about_many_is_shown_at_each(mut sit
             .all(|one| one["webhooks"]["delivery"]["url"] == format!("{PUBLIC}{PATH}/status"))
     );
     sees(&mut alice, "Sent", 2).await;
+    // It has no way for files but an address among the words.
+    sends_a_file(&site, &mut alice, "alice", session).await;
+    let given = site.provider.seen(3)[2].json()["messages"][0]["content"]["text"].clone();
+    let path = given
+        .as_str()
+        .unwrap()
+        .strip_prefix(PUBLIC)
+        .expect("an address of ours");
+    assert_eq!(get(site.node().addr, path), (200, FILE.to_owned()));
+    sees(&mut alice, "Sent", 3).await;
     let ids: Vec<&str> = sent
         .iter()
         .map(|one| one["webhooks"]["callbackData"].as_str().unwrap())
@@ -143,12 +154,12 @@ async fn a_batch_is_taken_whole_and_a_report_about_many_is_shown_at_each(mut sit
     alice.hears("planted four").await;
     let mut fates = shown(&alice);
     fates.sort();
-    assert_eq!(fates, ["Delivered", "Delivered", "Sent", "Sent"]);
+    assert_eq!(fates, ["Delivered", "Delivered", "Sent", "Sent", "Sent"]);
     assert_eq!(
         alice.texts(session),
         ["planted one", "planted three", "planted answer", "planted four"]
     );
-    assert_eq!(site.provider.count(), 2);
+    assert_eq!(site.provider.count(), 3);
     drop(alice);
     site.logs_hold_none_of(&[]);
 }

@@ -51,7 +51,7 @@ fn statuses<'f>(frames: impl Iterator<Item = &'f Value>) -> Vec<String> {
 }
 
 /// Takes the session that is offered; its id.
-pub(super) async fn takes(desktop: &mut Desktop) -> String {
+pub(crate) async fn takes(desktop: &mut Desktop) -> String {
     let invited = |frame: &Value| frame["interaction"]["state"] == "Invited";
     let last = |desktop: &Desktop, log: &Value| {
         let frames = desktop.memory.seen.iter().rev();

@@ -7,7 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::given::{FORM, MAILGUN_KEY, More, Site, Store, form, redis};
-use super::journey::{sees, shown, takes};
+use super::journey::{FILE, sees, sends_a_file, shown, takes};
+use crate::aggregators::mail::digest;
 use crate::net_server::on_a_core;
 use crate::support::part::hmac;
 use crate::support::python::ask;
@@ -17,7 +18,7 @@ const PATH: &str = "/nexus/v3/aggregators/mailgun/ch-mailgun";
 pub(super) const ANN: &str = "ann.planted@customer.example";
 
 /// The fields of a form with parts; each is its name and its bytes as text.
-fn parts(seen: &Seen) -> Vec<(String, String)> {
+pub(super) fn parts(seen: &Seen) -> Vec<(String, String)> {
     let kind = seen.header("content-type");
     let boundary = kind.split("boundary=").nth(1).unwrap().trim_matches('"');
     let body = String::from_utf8(seen.body.clone()).unwrap();
@@ -182,6 +183,12 @@ async fn a_mail_is_answered_in_its_thread_and_its_fate_is_shown(mut site: Site) 
         "planted answer: on its way"
     );
     sees(&mut alice, "Sent", 1).await;
+    // A file goes along as it is.
+    sends_a_file(&site, &mut alice, "alice", &session).await;
+    let file = read(&site.provider.seen(2)[1]);
+    assert_eq!(file["files"], json!([["plan.txt", digest(FILE.as_bytes())]]));
+    assert_eq!(file["defects"], json!([]));
+    sees(&mut alice, "Sent", 2).await;
     drop(alice);
 
     site.crash();
@@ -194,9 +201,9 @@ async fn a_mail_is_answered_in_its_thread_and_its_fate_is_shown(mut site: Site) 
     assert_eq!(event(&site, &"c".repeat(50), "accepted", ours), 200);
     assert_eq!(event(&site, &"d".repeat(50), "opened", ours), 200);
     sees(&mut alice, "Read", 1).await;
-    assert_eq!(shown(&alice), ["Sent", "Delivered", "Read"]);
+    assert_eq!(shown(&alice), ["Sent", "Sent", "Delivered", "Read"]);
     assert_eq!(alice.texts(&session), [first.text, "planted answer: on its way"]);
-    assert_eq!(site.provider.count(), 1, "sent once");
+    assert_eq!(site.provider.count(), 2, "each was sent once");
     drop(alice);
     site.logs_hold_none_of(&["customer.example", "Order 7"]);
 }

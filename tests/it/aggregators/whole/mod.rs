@@ -4,9 +4,10 @@
 mod campaign;
 mod consent;
 mod dialects;
+mod faults;
 pub(crate) mod given;
 mod infobip;
-mod journey;
+pub(crate) mod journey;
 mod kaleyra;
 mod mailgun;
 mod media;
