@@ -22,6 +22,8 @@ use crate::protocol::campaign::Batch;
 use crate::protocol::entry;
 use crate::runtime::Clock;
 
+use super::replies::Mark;
+
 /// A batch is kept so long after its last record, in milliseconds: as long as a provider's reference leads to it.
 pub(super) const BATCH_MS: u64 = 7 * 24 * 3_600_000;
 /// Statuses are kept for this long, in milliseconds.
@@ -69,9 +71,9 @@ pub struct Campaigns {
     pub(super) log: SharedLog,
     pub(super) clock: Clock,
     known: RefCell<HashMap<LogId, KnownBatch>>,
-    /// Tenants of which it is written down that a campaign wrote to somebody, and when that was written.
-    pub(super) marked: RefCell<HashMap<TenantId, u64>>,
-    /// Whether a tenant's campaigns wrote to anybody, and when that was asked.
+    /// Tenants of which it is written down that a campaign writes.
+    pub(super) marked: RefCell<HashMap<TenantId, Mark>>,
+    /// Whether a tenant's campaigns write, and when that was asked.
     pub(super) lately: RefCell<HashMap<TenantId, (u64, bool)>>,
 }
 

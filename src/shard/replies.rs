@@ -1,4 +1,9 @@
 //! What customers answer to campaigns: which message of which campaign somebody got last, and what they said to it.
+//!
+//! That campaigns of a tenant write at all is written down before the first message leaves, and that message waits until every core has
+//! forgotten that they did not: whoever answers at once is heard.
+
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -7,9 +12,11 @@ use crate::model::{DeliveryStatus, Digest, LogId, Spread, TenantId};
 
 use super::campaigns::{BATCH_MS, Campaigns};
 
-/// Whether a tenant's campaigns wrote to anybody lately is asked of the store so often, in milliseconds.
-const LATELY_MS: u64 = 5_000;
-/// That they did is written down so often, in milliseconds.
+/// Whether a tenant's campaigns write is asked of the store so often, in milliseconds.
+const LATELY_MS: u64 = 1_000;
+/// What a core that asked a moment ago, and had to wait for the answer, needs beyond that, in milliseconds.
+const SLACK_MS: u64 = 250;
+/// That they write is written down so often, in milliseconds.
 const MARK_MS: u64 = 3_600_000;
 /// Tenants remembered.
 const TENANTS: usize = 4_096;
@@ -17,22 +24,40 @@ const TENANTS: usize = 4_096;
 const PEER: usize = 250;
 
 impl Campaigns {
+    /// Writes down that campaigns of a tenant write; how long its first message must wait until that is known everywhere.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn begins(&self, tenant: TenantId, log: LogId, n: u64) -> Result<Duration, LogError> {
+        let now = self.clock.wall_ms();
+        let marked = self.marked.borrow().get(&tenant).copied();
+        // A mark that has run out is none.
+        let marked = marked.filter(|marked| now.saturating_sub(marked.written) < BATCH_MS);
+        let mut mark = marked.unwrap_or(Mark {
+            since: now,
+            written: 0,
+        });
+        if now.saturating_sub(mark.written) >= MARK_MS {
+            let at = Referred { log, n };
+            self.log.refer(lately_key(tenant), at, BATCH_MS + MARK_MS).await?;
+            if marked.is_none() {
+                mark.since = self.clock.wall_ms();
+            }
+            mark.written = now;
+            remember(&mut self.marked.borrow_mut(), tenant, mark);
+        }
+        let known = self.clock.wall_ms().saturating_sub(mark.since);
+        Ok(Duration::from_millis(
+            (LATELY_MS + SLACK_MS).saturating_sub(known),
+        ))
+    }
+
     /// Remembers which message of a campaign a customer got last.
-    pub async fn said_to(&self, tenant: TenantId, peer: Bytes, log: LogId, n: u64) {
+    pub async fn said_to(&self, peer: Bytes, log: LogId, n: u64) {
         // Without it only their own word for it is missing: they are not written to again all the same.
         let at = Referred { log, n };
         if let Err(error) = self.log.refer(said_key(&peer), at, BATCH_MS).await {
             tracing::warn!(%error, %log, n, "whom a campaign wrote to was not kept");
-            return;
-        }
-        let now = self.clock.wall_ms();
-        let marked = self.marked.borrow().get(&tenant).copied();
-        if marked.is_some_and(|marked| now.saturating_sub(marked) < MARK_MS) {
-            return;
-        }
-        match self.log.refer(lately_key(tenant), at, BATCH_MS + MARK_MS).await {
-            Ok(()) => remember(&mut self.marked.borrow_mut(), tenant, now),
-            Err(error) => tracing::warn!(%error, %log, n, "that a campaign wrote was not kept"),
         }
     }
 
@@ -84,6 +109,15 @@ impl Campaigns {
         let partition = Spread::of(&[&peer]).partition(self.log.info().partitions);
         self.log.opted_out(partition, PeerKey(peer)).await
     }
+}
+
+/// That a tenant's campaigns write, as one core wrote it down.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark {
+    /// When this core did so first, in milliseconds of its clock.
+    since: u64,
+    /// When it did so last.
+    written: u64,
 }
 
 /// What is forgotten is asked or written again.

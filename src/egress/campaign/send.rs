@@ -76,6 +76,10 @@ impl Campaign {
         if !test && !self.snapshots.load().is_open(delivery.tenant, hours, now) {
             return Ok(Verdict::Spared(HOURS));
         }
+        let wait = self.campaigns.begins(delivery.tenant, log, n).await?;
+        if !wait.is_zero() {
+            return Ok(Verdict::Spared(wait));
+        }
         let target = format!("k{}", channel.id);
         let way = Way {
             calls: &self.calls,
@@ -88,8 +92,9 @@ impl Campaign {
                 if let Some(theirs) = &reference {
                     refer(shards, delivery, &channel, n, theirs).await;
                 }
+                // Before the acceptance is written down: after it nobody comes here again.
+                self.campaigns.said_to(peer, log, n).await;
                 self.note(delivery, n, DeliveryStatus::Sent, None).await?;
-                self.campaigns.said_to(delivery.tenant, peer, log, n).await;
                 Ok(Verdict::Done)
             }
             Sent::Refused { code, detail } => self.end(delivery, n, &code, &detail).await,

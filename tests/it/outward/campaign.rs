@@ -338,6 +338,8 @@ fn who_opted_out_gets_nothing_and_the_campaign_that_wrote_to_them_hears_of_it() 
     let peer = Receiver::start(Say::json(200, "{}"));
     let site = Site::start(&peer.url("/hook"), &[]);
     let customer = "+12025550001";
+    // The node has just learned that no campaign writes to anybody: it must know better before somebody can answer one.
+    site.hears("theirs-9", "+12025558888", "Hello");
     assert_eq!(site.post(&batch("b-1", 2)).0, 202);
     site.until("b-1", &json!({"Sent": 2}));
     // What they answer first is the reply to it, and a STOP is the end of it.
