@@ -27,6 +27,7 @@ impl Session {
         if is_of_outside(&record.event) {
             Arc::make_mut(&mut self.outside).apply(n, record);
         }
+        let slept = self.sleeps();
         let body = record.body.as_str();
         if !matches!(record.event, SessionEvent::Snapshot) && record.body.bytes().is_some() {
             self.erased = false;
@@ -219,6 +220,10 @@ impl Session {
             | SessionEvent::Turn
             | SessionEvent::Answered { .. }
             | SessionEvent::Passed => {}
+        }
+        // While a bot answers it does not sleep.
+        if self.sleeps() && (!slept || record.event == SessionEvent::Turn) {
+            self.asleep = record.at;
         }
     }
 

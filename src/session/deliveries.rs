@@ -19,6 +19,9 @@ impl Draft<'_> {
         let channel = links.channel.as_ref().map(|id| Target::Channel(id.clone()));
         let hooks = |ids: &[String]| ids.iter().cloned().map(Target::Webhook).collect::<Vec<_>>();
         let mut started = self.before.outside().started;
+        // What was opened for nobody is told to contact history once its customer asks for somebody, if they ever do.
+        let quiet = about.terms.home.is_some();
+        let mut begun = !quiet || started || self.before.outside().turn > 0;
         let mut over = self.before.is_closed();
         let first = self.top + 1 - self.records.len() as u64;
         let mut told: Vec<(Target, Notice)> = Vec::new();
@@ -27,9 +30,16 @@ impl Draft<'_> {
                 told.extend(archived(record, n, over).map(|notice| (Target::Archive, notice)));
             }
             match &record.event {
-                SessionEvent::Opened { .. } if links.history => {
+                SessionEvent::Opened { .. } if links.history && !quiet => {
                     told.push((Target::History, Notice::Started));
                 }
+                SessionEvent::Queued { .. } | SessionEvent::Turn if !begun => {
+                    begun = true;
+                    told.extend(links.history.then_some((Target::History, Notice::Started)));
+                }
+                _ => {}
+            }
+            match &record.event {
                 SessionEvent::Message {
                     from,
                     visibility: Visibility::All,
@@ -67,7 +77,7 @@ impl Draft<'_> {
                         let heard = hooks(&links.finished).into_iter();
                         told.extend(heard.map(|to| (to, Notice::Finished)));
                     }
-                    told.extend(links.history.then_some((Target::History, Notice::Finished)));
+                    told.extend((links.history && begun).then_some((Target::History, Notice::Finished)));
                 }
                 _ => {}
             }

@@ -278,8 +278,10 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Ends the session: everybody but the customer out, the closing line as the last thing said, then the end.
+    /// Ends the session: everybody but the customer out, the closing line as the last thing said, then the end. One that slept ends
+    /// without a word: nobody is there, and a line may cost a message.
     pub(super) fn close(&mut self, reason: CloseReason) {
+        let slept = reason == CloseReason::Idle && self.state.sleeps();
         self.end_offer(OfferOutcome::Withdrawn);
         let present: Vec<ParticipantId> = self
             .state
@@ -296,7 +298,9 @@ impl<'a> Draft<'a> {
             CloseReason::Idle if !terms.idle_close_text.is_empty() => terms.idle_close_text.clone(),
             _ => terms.closing_text.clone(),
         });
-        self.service_line(&closing.unwrap_or_default());
+        if !slept {
+            self.service_line(&closing.unwrap_or_default());
+        }
         self.note(SessionEvent::Closed { reason });
     }
 }

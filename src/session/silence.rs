@@ -29,6 +29,7 @@ pub(super) fn timer(draft: &mut Draft<'_>, timer: SessionTimer) -> Ruled {
             }
             let asynchronous = draft.state.about().is_some_and(|about| about.asynchronous);
             match draft.state.silence {
+                _ if draft.state.sleeps() => draft.close(CloseReason::Idle),
                 _ if asynchronous => sleep(draft),
                 Silence::Since(_) => {
                     let text = draft

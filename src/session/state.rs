@@ -31,6 +31,10 @@ use super::participants::Participants;
 /// What every agent command remembers, so that a repeat is recognised; older ones are forgotten.
 pub(super) const COMMANDS_MAX: usize = 256;
 
+const HOUR_MS: u64 = 3_600_000;
+/// A session that sleeps ends after so long, in milliseconds: an hour before its log would, so that everybody hears of its end.
+pub const SLEEP_MS: u64 = 71 * HOUR_MS;
+
 /// A session up to some record.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Session {
@@ -54,6 +58,9 @@ pub struct Session {
     /// The present holders' places: who, at which desk, under which offer.
     pub(super) places: Vec<Held>,
     pub(super) silence: Silence,
+    /// When it fell asleep last. A customer's words do not move it: they wake it, or are a STOP.
+    #[serde(default)]
+    pub(super) asleep: Millis,
     /// Beside the conversation: somebody of a queue is looked for, to join or to advise.
     pub(super) seek: Option<Seek>,
     pub(super) commands: Arc<VecDeque<Executed>>,
@@ -270,19 +277,21 @@ impl Session {
     }
 
     /// When its silence has a consequence. One that waits is not silent: it is spoken to. An asynchronous one that no agent
-    /// holds may sleep.
+    /// holds sleeps, and ends once nobody can wake it any more.
     pub(super) fn silence_due(&self) -> Option<Millis> {
         let about = self.about()?;
         let Terms {
             idle_alert_ms: alert_ms,
             idle_close_ms: close_ms,
+            keep_ms,
             ..
         } = about.terms;
-        let counts = match self.phase {
-            Phase::Active => true,
-            Phase::Parked => !about.asynchronous,
-            Phase::Waiting { .. } | Phase::Closed { .. } => false,
-        };
+        if self.sleeps() {
+            let end = self.asleep.plus(SLEEP_MS.max(keep_ms.saturating_sub(HOUR_MS)));
+            // What the customer said a moment ago may be about to wake it.
+            return Some(end.max(self.silent_since().plus(HOUR_MS)));
+        }
+        let counts = matches!(self.phase, Phase::Active | Phase::Parked);
         if alert_ms == 0 || !counts {
             return None;
         }
@@ -292,6 +301,18 @@ impl Session {
             Silence::Since(since) => since.plus(alert_ms),
             Silence::Alerted(at) => at.plus(close_ms),
         })
+    }
+
+    /// Whether nobody holds it and its customer may come back days later.
+    pub(super) fn sleeps(&self) -> bool {
+        self.phase == Phase::Parked && self.about().is_some_and(|about| about.asynchronous)
+    }
+
+    /// When somebody said something last.
+    const fn silent_since(&self) -> Millis {
+        match self.silence {
+            Silence::Since(at) | Silence::Alerted(at) => at,
+        }
     }
 
     /// Whether nothing was heard of the customer for the liveness deadline, nor since.

@@ -10,8 +10,8 @@ use crate::log::{Index, NewRecord, StoredBody, StoredRecord, TimerChange};
 use crate::model::{Body, Crossing, DeskEvent, Kinds, Millis, OfferOutcome, Record, SessionEvent};
 use crate::protocol::entry;
 use crate::session::{
-    Circumstances, Decision, Desk, DeskInput, DeskRejection, DeskReply, DeskTimer, Rejection, Session,
-    SessionInput, SessionReply, SessionTimer,
+    Circumstances, Decision, Desk, DeskInput, DeskRejection, DeskReply, DeskTimer, Rejection, SLEEP_MS,
+    Session, SessionInput, SessionReply, SessionTimer,
 };
 
 use super::ask::Ask;
@@ -26,7 +26,8 @@ use super::view::View;
 const HOUR_MS: u64 = 3_600_000;
 /// A live session that nobody touches; its agents may come back for a day after its end.
 const LIVE_MS: u64 = 26 * HOUR_MS;
-const ASYNCHRONOUS_MS: u64 = 72 * HOUR_MS;
+/// One that sleeps has ended by then.
+const ASYNCHRONOUS_MS: u64 = SLEEP_MS + HOUR_MS;
 const CLOSED_MS: u64 = 24 * HOUR_MS;
 const DESK_MS: u64 = 7 * 24 * HOUR_MS;
 

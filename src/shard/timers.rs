@@ -24,6 +24,8 @@ pub(super) struct Timers {
 
 /// More are left to the sweep.
 const TIMERS_MAX: usize = 1 << 20;
+/// What is due later is left to the sweep, in milliseconds: most of it is moved or cleared long before, and it may be 2 s late.
+const AHEAD_MS: u64 = 2 * 3_600_000;
 
 impl Timers {
     fn set(&mut self, due: Millis, log: LogId, name: u16) {
@@ -49,9 +51,12 @@ impl Timers {
 impl CoreTable {
     /// Remembers deadlines that were just appended.
     pub(super) fn set_timers(&self, log: LogId, changes: &[TimerChange]) {
+        let far = self.wall().plus(AHEAD_MS);
         let mut timers = self.timers.borrow_mut();
         for change in changes {
-            if let TimerChange::Set { name, due } = *change {
+            if let TimerChange::Set { name, due } = *change
+                && due < far
+            {
                 timers.set(due, log, name);
             }
         }

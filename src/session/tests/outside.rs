@@ -361,3 +361,28 @@ fn what_asks_for_nobody_opens_a_session_that_sleeps_until_its_customer_writes() 
     stage.ask(&SessionInput::Heard { n: stage.top }).unwrap();
     assert!(matches!(stage.state.phase(), Phase::Waiting { place, .. } if place.queue == "sms"));
 }
+
+#[test]
+fn history_hears_of_a_session_opened_for_nobody_only_when_its_customer_wakes_it() {
+    let history = || Links {
+        history: true,
+        ..by_sms()
+    };
+    let told = |stage: &Stage| -> Vec<Notice> {
+        let of = stage.told.iter().filter(|(to, _)| *to == Target::History);
+        of.map(|(_, notice)| notice.clone()).collect()
+    };
+    let mut woken = Stage::quiet(history());
+    woken.ask(&SessionInput::Heard { n: woken.top }).unwrap();
+    woken.serve(ServiceAct::Close).unwrap();
+    assert_eq!(told(&woken), [Notice::Started, Notice::Finished]);
+    let mut never = Stage::quiet(history());
+    never.serve(ServiceAct::Close).unwrap();
+    assert_eq!(told(&never), []);
+    let mut answered = Stage::quiet(Links {
+        history: true,
+        ..with_bot()
+    });
+    answered.ask(&SessionInput::Heard { n: answered.top }).unwrap();
+    assert_eq!(told(&answered), [Notice::Started], "the bot answers");
+}

@@ -75,6 +75,50 @@ fn a_silent_asynchronous_session_frees_its_agent_and_sleeps() {
 }
 
 #[test]
+fn a_session_that_nobody_wakes_ends_without_a_word_before_its_log_does() {
+    let mut world = World::new();
+    let session = world.open_asynchronous(1);
+    world.ready("bob", 1);
+    world.settle();
+    world
+        .command("bob", session, crate::session::AgentAct::Accept)
+        .unwrap();
+    world.settle();
+    world.pass(300_000);
+    world.settle();
+    let said = world.sessions[&session].records.len();
+    world.pass(crate::session::SLEEP_MS - 1);
+    assert_eq!(world.session(session).phase(), &Phase::Parked);
+    world.pass(1);
+    assert_eq!(reason(&world, session), Some(CloseReason::Idle));
+    assert_eq!(
+        world.sessions[&session].records.len(),
+        said + 1,
+        "no line is said"
+    );
+}
+
+#[test]
+fn a_session_that_is_woken_sleeps_anew() {
+    let mut world = World::new();
+    let session = world.open_asynchronous(1);
+    world.ready("bob", 1);
+    world.settle();
+    for _ in 0..2 {
+        world
+            .command("bob", session, crate::session::AgentAct::Accept)
+            .unwrap();
+        world.settle();
+        world.pass(300_000);
+        world.settle();
+        world.pass(crate::session::SLEEP_MS - 1);
+        world.customer_says(session).unwrap();
+        world.settle();
+    }
+    assert_eq!(reason(&world, session), None);
+}
+
+#[test]
 fn a_customer_who_goes_away_while_waiting_has_abandoned_the_chat() {
     let mut world = World::new();
     let session = world.open(1);
