@@ -245,6 +245,12 @@ fn settings_that_do_not_fit_together_are_refused_with_the_reason() {
             "before they could answer a ping",
         ),
         (&["agent.dead=45s"], "agent.dead", "agent is lost"),
+        (&["media.address_ttl=59m"], "media.address_ttl", "at least 1h"),
+        (
+            &["media.address_ttl=169h"],
+            "media.address_ttl",
+            "tried and replayed",
+        ),
         (
             &["drain.window=75s"],
             "drain.deadline",

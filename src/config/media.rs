@@ -21,7 +21,8 @@ section! {
             .to_vec(),
         /// The longest an upload may take.
         pub upload_timeout: Duration = Duration::from_secs(120),
-        /// How long a file can be fetched at the address that a provider or a customer was given for it. At most 13 days.
-        pub address_ttl: Duration = Duration::from_secs(7 * 24 * 3_600),
+        /// How long a file can be fetched at the address that a provider or a customer was given for it after it can have been sent last:
+        /// six days after it was said. At least an hour, at most 7 days.
+        pub address_ttl: Duration = Duration::from_secs(24 * 3_600),
     }
 }

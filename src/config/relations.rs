@@ -254,10 +254,15 @@ fn outbound(config: &Config, must: &mut Must<'_>) {
         "must be above zero: else no text is ever sent".to_owned(),
     );
     must(
-        !config.media.address_ttl.is_zero()
-            && config.media.address_ttl <= Duration::from_secs(13 * 24 * 3_600),
+        config.media.address_ttl >= Duration::from_secs(3_600),
         "media.address_ttl",
-        "must be above zero and at most 13d: the key that signs an address is not kept longer".to_owned(),
+        "must be at least 1h: a provider and a customer need a while to fetch what was sent last".to_owned(),
+    );
+    must(
+        config.media.address_ttl <= Duration::from_secs(7 * 24 * 3_600),
+        "media.address_ttl",
+        "must be at most 7d: with the 6d in which a message is tried and replayed that is as long as the key that signs is kept"
+            .to_owned(),
     );
     must(
         outbound.client_cert_file.is_some() == outbound.client_key_file.is_some(),

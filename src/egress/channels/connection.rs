@@ -22,7 +22,7 @@ use crate::shard::{Delivery, Shards, Verdict};
 pub struct ChannelSettings {
     /// The base of our public addresses, without a slash at its end.
     pub base: String,
-    /// How long a file can be fetched at the address we give it.
+    /// How long a file can be fetched at the address we give it, once it can have been sent for the last time.
     pub address_ttl: Duration,
     /// Bytes of a file that is fetched.
     pub max_file: usize,

@@ -7,7 +7,8 @@ use futures_util::StreamExt as _;
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
-use crate::egress::dispatcher::About;
+use crate::egress::dispatcher::{About, WINDOW};
+use crate::log::bounds::DEAD_KEEP_MS;
 use crate::log::media::MediaReader;
 use crate::model::{Body, Media, MediaId, MessageKind, Millis, Role, SessionEvent, TenantId};
 use crate::protocol::channel::mail::{SubjectToken, reply_subject};
@@ -63,7 +64,7 @@ impl Channels {
                     Media::Email if channel.value.provider != "third-party" => {
                         self.bytes(tenant, *media).await?
                     }
-                    _ => AttachmentSource::Url(self.address(tenant, *media, entry.record.at)),
+                    _ => AttachmentSource::Url(self.address(tenant, *media, entry.record.at)?),
                 };
                 message.attachments.push(Attachment {
                     source,
@@ -90,7 +91,7 @@ impl Channels {
             };
             if is_marked(&channel.value) {
                 let account = account(&self.snapshots.load(), channel)
-                    .map_err(|_| Verdict::Later(Duration::from_secs(30)))?;
+                    .map_err(|_| Verdict::Spared(Duration::from_secs(30)))?;
                 let keys = account
                     .secrets
                     .iter()
@@ -114,18 +115,18 @@ impl Channels {
         Ok(message)
     }
 
-    /// Where the provider, or the customer, fetches a file that was sent at this time. At each attempt it is the same.
-    fn address(&self, tenant: TenantId, media: MediaId, sent: Millis) -> String {
+    /// Where the provider, or the customer, fetches a file that was said at this time. At each attempt and each replay it is the same.
+    fn address(&self, tenant: TenantId, media: MediaId, said: Millis) -> Result<String, Verdict> {
+        let until = address_end(said, self.settings.address_ttl);
+        if until <= Millis(self.calls.clock().wall_ms()) {
+            // Its session lived longer than most, and its dead letter with it.
+            return Err(Verdict::Dead("the address of its file is over".to_owned()));
+        }
         let snapshot = self.snapshots.load();
-        let key = snapshot.signing_keys(SigningPurpose::ClientToken).current(sent);
-        let ttl = u64::try_from(self.settings.address_ttl.as_millis()).unwrap_or(u64::MAX);
-        let address = MediaAddress {
-            tenant,
-            media,
-            until: sent.plus(ttl),
-        };
+        let key = snapshot.signing_keys(SigningPurpose::ClientToken).current(said);
+        let address = MediaAddress { tenant, media, until };
         let signed = address.write(&AddressKey::derived(key.id, key.secret()));
-        format!("{}/nexus/v3/media/{signed}", self.settings.base)
+        Ok(format!("{}/nexus/v3/media/{signed}", self.settings.base))
     }
 
     /// The bytes of a file, which a mail carries.
@@ -133,9 +134,16 @@ impl Channels {
         match self.media.read(tenant, id).await {
             Ok(Some(reader)) => Ok(AttachmentSource::Inline(whole(reader).await?)),
             Ok(None) => Err(Verdict::Dead("the file is gone".to_owned())),
-            Err(_) => Err(Verdict::Later(Duration::from_secs(5))),
+            Err(_) => Err(Verdict::Spared(Duration::from_secs(5))),
         }
     }
+}
+
+/// Until when a file can be fetched that was said at this time: it is tried for as long as the longest schedule, then kept as a dead letter
+/// that can be replayed, and fetched for a while after the last of that.
+fn address_end(said: Millis, ttl: Duration) -> Millis {
+    let sent = WINDOW + Duration::from_millis(DEAD_KEEP_MS);
+    said.plus(u64::try_from((sent + ttl).as_millis()).unwrap_or(u64::MAX))
 }
 
 /// Whether the subjects of this channel's mails name their session (`subjectToken` of its `config`).
@@ -146,8 +154,23 @@ fn is_marked(channel: &Channel) -> bool {
 async fn whole(mut reader: MediaReader) -> Result<Bytes, Verdict> {
     let mut bytes = BytesMut::with_capacity(usize::try_from(reader.length).unwrap_or_default());
     while let Some(piece) = reader.pieces.next().await {
-        let piece = piece.map_err(|_| Verdict::Later(Duration::from_secs(5)))?;
+        let piece = piece.map_err(|_| Verdict::Spared(Duration::from_secs(5)))?;
         bytes.extend_from_slice(&piece);
     }
     Ok(bytes.freeze())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provisioning::SigningPurpose;
+
+    #[test]
+    fn an_address_outlives_the_last_replay_and_its_key_outlives_the_address() {
+        const DAY: u64 = 86_400_000;
+        let ttl = |days: u64| Duration::from_millis(days * DAY);
+        assert_eq!(address_end(Millis(5), ttl(1)), Millis(5 + 7 * DAY));
+        let longest = address_end(Millis(0), ttl(7)).0;
+        assert!(longest < SigningPurpose::ClientToken.lifetime_ms());
+    }
 }
