@@ -5,7 +5,11 @@ use std::process::Command;
 use crate::net_server::on_a_core;
 use crate::support::contacts::Contacts;
 use crate::support::part;
+use crate::support::postgres::Postgres;
+use crate::support::receiver::{Receiver, Say};
+use crate::support::redis::RedisServer;
 use crate::support::whole::Whole;
+use crate::support::{node, process};
 
 use super::keeping::Customer;
 
@@ -23,11 +27,17 @@ fn examples(guide: &str) -> Vec<String> {
 
 /// Runs an example in a folder of its own and returns what it printed.
 fn run(script: &str, whole: &Whole, folder: &std::path::Path) -> String {
+    run_with(script, &[("NEXUS", &format!("http://{}", whole.addr))], folder)
+}
+
+/// The same where it is told of these addresses.
+fn run_with(script: &str, addresses: &[(&str, &str)], folder: &std::path::Path) -> String {
     part::program("curl", &[], "curl");
     let output = Command::new("sh")
         .args(["-e", "-c", script])
         .current_dir(folder)
-        .env("NEXUS", format!("http://{}", whole.addr))
+        .env("NODE_PATH", node::modules())
+        .envs(addresses.iter().copied())
         .output()
         .unwrap();
     assert!(output.status.success(), "{script}\n{}", part::printed(&output));
@@ -56,7 +66,7 @@ fn the_aggregator_guide_works_as_it_stands() {
     assert_eq!(run(&examples[1], &whole, data.path()), "200\n");
     // The same again is the same.
     assert_eq!(run(&examples[1], &whole, data.path()), "200\n");
-    let page = crate::support::process::get(whole.admin, "/metrics").1;
+    let page = process::get(whole.admin, "/metrics").1;
     assert!(page.contains("nexus_log_repeats_total 1\n"), "{page}");
 }
 
@@ -120,7 +130,7 @@ fn the_history_guide_works_as_it_stands() {
     });
 }
 
-/// A bot that ends with its test.
+/// A program that ends with its test.
 struct Running(std::process::Child);
 
 impl Drop for Running {
@@ -197,4 +207,102 @@ fn the_gws_guide_works_as_it_stands() {
     let answer: serde_json::Value = serde_json::from_str(&said).unwrap();
     assert_eq!(answer["data"]["routing"], true, "{answer}");
     assert!(!said.contains("demo-client-secret"), "secrets are write-only");
+}
+
+fn read(folder: &std::path::Path, name: &str) -> serde_json::Value {
+    let text = std::fs::read_to_string(folder.join(name)).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+/// The texts of an answer with messages.
+fn texts(answer: &serde_json::Value) -> Vec<&str> {
+    let messages = answer["data"]["messages"].as_array().unwrap();
+    messages
+        .iter()
+        .filter_map(|message| message["text"].as_str())
+        .collect()
+}
+
+#[test]
+fn the_chat_guide_works_as_it_stands() {
+    let whole = Whole::start(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    run(&examples("widgets.md")[0], &whole, folder.path());
+    let messages = read(folder.path(), "messages.json");
+    assert!(texts(&messages).contains(&"Is anybody there?"), "{messages}");
+}
+
+#[test]
+fn the_agent_guide_works_as_it_stands() {
+    node::require("ws");
+    let whole = Whole::start(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    let examples = examples("workspace.md");
+    let (write, start) = examples[0].split_once("node agent.js &").unwrap();
+    assert!(start.trim().is_empty());
+    run(write, &whole, folder.path());
+    let agent = Command::new(part::program("node", &[], "nodejs npm"))
+        .arg("agent.js")
+        .current_dir(folder.path())
+        .env("NODE_PATH", node::modules())
+        .env("NEXUS", format!("http://{}", whole.addr))
+        .spawn();
+    let _agent = Running(agent.unwrap());
+    let ann = Customer::open(&whole, "data[firstName]=Ann");
+    part::eventually("the agent's words", std::time::Duration::from_secs(30), || {
+        pace();
+        ann.reads().iter().any(|(_, said)| said == "How can I help you?")
+    });
+}
+
+#[test]
+fn the_campaign_guide_works_as_it_stands() {
+    node::require("ws");
+    let client = Receiver::start(Say::json(200, "{}"));
+    let internal = format!("127.0.0.1:{}", part::free_port());
+    let whole = Whole::start(&[&format!("listen.internal.address={internal}")]);
+    let folder = tempfile::tempdir().unwrap();
+    let addresses = [
+        ("NEXUS", format!("http://{}", whole.addr)),
+        ("INTERNAL", format!("http://{internal}")),
+    ];
+    let addresses = addresses.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let examples = examples("campaigns.md");
+    let batch = examples[0].replace("http://127.0.0.1:9001/", &client.url("/"));
+    run_with(&batch, &addresses, folder.path());
+    assert_eq!(read(folder.path(), "accepted.json")["data"]["accepted"], 1);
+    assert_eq!(client.seen(1)[0].json()["text"], "Ten percent off until Friday");
+    assert_eq!(
+        run_with(&examples[1], &addresses, folder.path()),
+        "b-1 9001 Sent\n"
+    );
+}
+
+#[test]
+fn the_cluster_guide_works_as_it_stands() {
+    let (redis, postgres) = (RedisServer::start(), Postgres::start());
+    let folder = tempfile::tempdir().unwrap();
+    let examples = examples("cluster.md");
+    let prepare = examples[0]
+        .replace("redis://127.0.0.1:6379", &redis.url())
+        .replace("postgres://nexus@127.0.0.1:5432/nexus", &postgres.url())
+        .replace("\nnexus ", &format!("\n{} ", env!("CARGO_BIN_EXE_nexus")));
+    run_with(&prepare, &[], folder.path());
+    let effective = std::fs::read_to_string(folder.path().join("effective.txt")).unwrap();
+    assert!(effective.contains("store.mode"), "{effective}");
+    let file = folder.path().join("cluster.toml");
+    let key = format!(
+        "provisioning.master_key_file={}",
+        folder.path().join("master-key").display()
+    );
+    let nodes = [(); 2].map(|()| {
+        let mut nexus = process::Nexus::start_with_file(&file, &[&key]);
+        let admin = nexus.address("admin");
+        nexus.ready(admin);
+        nexus
+    });
+    let [a, b] = nodes.each_ref().map(|nexus| format!("http://{}", nexus.plain()));
+    run_with(&examples[1], &[("A", &a), ("B", &b)], folder.path());
+    let messages = read(folder.path(), "messages.json");
+    assert!(texts(&messages).contains(&"said at the other node"), "{messages}");
 }
