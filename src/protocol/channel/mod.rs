@@ -9,6 +9,7 @@
 
 mod account;
 pub mod call;
+pub mod cards;
 pub mod fields;
 pub mod form;
 mod hexadecimal;

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use crate::model::{DeliveryStatus, Digest, Millis};
 use crate::protocol::hub_signature;
 
+use super::cards::{Card, Choice, unfold};
 use super::hexadecimal::hex;
 use super::inbound::{Attachment, AttachmentSource, Callback, Inbound, Receipt, Reference, Thread};
 use super::outbound::{HttpCall, Outbound, SendAnswer};
@@ -44,6 +45,10 @@ struct Incoming {
     text: String,
     #[serde(default)]
     attachments: Vec<IncomingFile>,
+    #[serde(default)]
+    cards: Vec<Card>,
+    #[serde(default)]
+    quick_reply: Choice,
     #[serde(default)]
     user_data: Map<String, Value>,
     #[serde(default)]
@@ -241,8 +246,13 @@ fn message(incoming: Incoming) -> Result<Inbound, Unreadable> {
         name: file.filename,
         mime: file.mimetype,
     });
-    let attachments: Vec<_> = attachments.collect();
-    if incoming.text.is_empty() && attachments.is_empty() {
+    let mut attachments: Vec<_> = attachments.collect();
+    let mut text = incoming.text;
+    if text.is_empty() {
+        text = incoming.quick_reply.words().unwrap_or_default();
+    }
+    attachments.extend(unfold(&mut text, incoming.cards));
+    if text.is_empty() && attachments.is_empty() {
         return Err(Unreadable("neither text nor attachments"));
     }
     Ok(Inbound {
@@ -251,7 +261,7 @@ fn message(incoming: Incoming) -> Result<Inbound, Unreadable> {
         to: incoming.to.map(|to| to.id).unwrap_or_default(),
         nickname: from.nickname.filter(|name| !name.is_empty()),
         at: incoming.time.as_deref().and_then(at),
-        text: incoming.text,
+        text,
         subject: incoming.subject,
         attachments,
         thread: Thread {
@@ -395,6 +405,27 @@ mod tests {
         );
         assert_eq!(message.at, Some(Millis(1_736_935_200_000)));
         assert_eq!(message.user_data["campaign"], "spring");
+    }
+
+    #[test]
+    fn what_a_messenger_shows_is_read_as_words_and_files() {
+        let cards = read(
+            r#"{"id":"1","type":"Structured","from":{"id":"ann"},
+                "cards":[{"title":"Bicycle","image":"https://shop.example/7.png","buttons":[{"text":"Buy"}]}]}"#,
+        );
+        let Ok([Callback::Message(message)]) = cards.as_deref() else {
+            panic!("{cards:?}");
+        };
+        assert_eq!(
+            (message.text.as_str(), message.attachments.len()),
+            ("Bicycle\n[Buy]", 1)
+        );
+        let chosen = r#"{"id":"2","type":"QuickReply","from":{"id":"ann"},"quickReply":{"text":"Orders","payload":"o"}}"#;
+        let chosen = read(chosen);
+        let Ok([Callback::Message(message)]) = chosen.as_deref() else {
+            panic!("{chosen:?}");
+        };
+        assert_eq!(message.text, "Orders");
     }
 
     #[test]
