@@ -24,7 +24,7 @@ pub fn links(
             .collect();
         ids.sort_unstable();
         if ids.len() > Webhook::MOST {
-            // Only two administrators who wrote at the same moment can have brought that about.
+            // No store takes so many; one written by an older release may hold them.
             tracing::warn!(tenant = %tenant, event, webhooks = ids.len(), "more webhooks than can be told");
             ids.truncate(Webhook::MOST);
         }

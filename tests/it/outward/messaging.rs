@@ -276,6 +276,39 @@ fn whoever_cannot_sign_changes_nothing_and_learns_nothing() {
     let nonsense = signed(SECRET, b"{}");
     assert_eq!(codes(client.post_signed("{}", &nonsense, CCID)), (400, 40001));
     assert_eq!(client.post_signed(&body, &good, CCID).0, 200);
+    // A channel that has no secret believes nobody. Each reason is counted.
+    let open = whole.provision(
+        "channels",
+        json!({"name": "Open", "media": "social", "provider": "third-party", "address": "open", "endpoint": "messenger",
+               "webhookUrl": "https://peer.example.com/hook"}),
+    );
+    let path = format!("/nexus/v3/channels/{open}/messages");
+    let headers = [
+        ("x-ccid", CCID),
+        ("x-hub-signature", good.as_str()),
+        ("content-type", "application/json"),
+    ];
+    let refused = whole.send("POST", &path, &headers, body.as_bytes());
+    assert_eq!(codes(refused), (401, 40104));
+    let unsigned = [("x-ccid", CCID), ("content-type", "application/json")];
+    let path = format!("/nexus/v3/channels/{}/messages", client.channel);
+    let refused = whole.send("POST", &path, &unsigned, body.as_bytes());
+    assert_eq!(codes(refused), (401, 40104));
+    let page = get(whole.admin, "/metrics").1;
+    for (reason, count) in [
+        ("channel_undefined_secret", 1),
+        ("undefined_signature", 1),
+        ("invalid_signature", 2),
+        ("unknown_channel", 2),
+        ("with_error", 1),
+    ] {
+        let name = format!("hubpp_webhook_{reason}_total");
+        let ours = page.lines().filter(|line| line.starts_with(&name));
+        let all: u64 = ours
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
+            .sum();
+        assert_eq!(all, count, "{reason}\n{page}");
+    }
 }
 
 #[test]

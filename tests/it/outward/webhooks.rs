@@ -110,4 +110,7 @@ fn an_endpoint_that_answers_410_is_switched_off() {
         std::time::Duration::from_secs(20),
         || whole.send("GET", &path, &headers, b"").1["data"]["enabled"] == false,
     );
+    let page = crate::support::process::get(whole.admin, "/metrics").1;
+    assert!(page.contains("nexus_webhooks_disabled_total 1\n"), "{page}");
+    assert!(whole.nexus.kept_log().contains("webhook switched off"));
 }

@@ -117,6 +117,13 @@ impl Contacts {
         self.book.held.lock().unwrap().clone()
     }
 
+    /// Waits until an interaction is held.
+    pub(crate) fn stands(&self, id: &str) {
+        super::part::eventually("the interaction", std::time::Duration::from_secs(60), || {
+            self.book.held.lock().unwrap().interactions.contains_key(id)
+        });
+    }
+
     /// An interaction as it is held, once it is stopped.
     pub(crate) fn stopped(&self, id: &str) -> Map<String, Value> {
         super::part::eventually(

@@ -8,6 +8,8 @@ use super::given::{
 };
 use super::journey::{sees, takes};
 use crate::net_server::on_a_core;
+use crate::outward::keeping::keep;
+use crate::support::contacts::Contacts;
 
 const WORDS: More<'static> = More {
     objects: r#"
@@ -96,6 +98,8 @@ async fn a_stop_of_a_stranger_is_confirmed_and_offered_to_nobody(mut site: Site)
         say("SM2", OTHER_CUSTOMER, "planted: is anybody there?"),
         say("SM3", CUSTOMER, "planted: I changed my mind"),
     ]);
+    let contacts = Contacts::start();
+    keep(site.node(), &contacts.url(), None);
     let mut alice = site.node().agent("alice", "sms").await;
     assert_eq!(told[0].post(&site), 200);
     assert_eq!(sent(&site, 1), ["planted: you will hear nothing more"]);
@@ -103,14 +107,23 @@ async fn a_stop_of_a_stranger_is_confirmed_and_offered_to_nobody(mut site: Site)
     assert_eq!(told[1].post(&site), 200);
     let session = takes(&mut alice).await;
     assert_eq!(alice.texts(&session), ["planted: is anybody there?"]);
+    contacts.stands(&session);
+    assert_eq!(
+        contacts.held().interactions.len(),
+        1,
+        "history hears of no stranger's STOP"
+    );
     alice.does("complete", json!({"session": session})).await;
     drop(alice);
     // What was said holds after a crash, for the words that come next: those are offered.
     site.crash();
+    // The development tenant is itself again after a start.
+    keep(site.node(), &contacts.url(), None);
     let mut alice = site.node().agent("alice", "sms").await;
     assert_eq!(told[2].post(&site), 200);
     let session = takes(&mut alice).await;
     alice.hears("planted: I changed my mind").await;
+    contacts.stands(&session);
     let words = json!({"session": session, "message": "planted: good to hear"});
     let refused = alice.command("send-message", words).await;
     assert_ne!(refused["status"]["code"], 0, "{refused}");
