@@ -1,4 +1,4 @@
-//! Text messages of each provider: a callback in (verify and read), a send out.
+//! Messages of each provider of texts and of a custom client: a callback in (verify and read), a send out; and a signed notice of webhooks.
 
 use std::hint::black_box;
 
@@ -6,8 +6,10 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use nexus::model::Millis;
-use nexus::protocol::channel::{Account, CallbackRequest, Outbound, form, hex, provider};
+use nexus::model::{LogId, Media, Millis};
+use nexus::protocol::channel::third_party::ThirdParty;
+use nexus::protocol::channel::{Account, CallbackRequest, Outbound, Provider, form, hex, provider};
+use nexus::protocol::{hub_signature, webhook};
 use serde_json::{Value, json};
 
 use aws_lc_rs::{digest, hmac};
@@ -15,7 +17,8 @@ use aws_lc_rs::{digest, hmac};
 const SECRET: &str = "user:password";
 const URL: &str = "https://digital.example.com/nexus/v3/aggregators/x/ch-1/inbound";
 const TEXT: &str = "Hello, my order 7 has not come yet. Can you look where it is? Thank you";
-const NAMES: [&str; 7] = [
+const NAMES: [&str; 8] = [
+    "third-party",
     "twilio",
     "vonage",
     "infobip",
@@ -42,7 +45,9 @@ fn account(name: &str) -> Account {
         secrets: vec![SECRET.to_owned().into()],
         credentials: Some(credentials.to_string().into()),
         config: config.as_object().cloned().unwrap_or_default(),
-        url: (name == "kaleyra").then(|| "https://api.example.com".to_owned()),
+        url: ["kaleyra", "third-party"]
+            .contains(&name)
+            .then(|| "https://api.example.com".to_owned()),
     }
 }
 
@@ -58,6 +63,7 @@ fn callback(name: &str) -> (Bytes, &'static str, (&'static str, String)) {
     let bandwidth = json!([{"type": "message-received", "time": "2023-11-14T22:13:20Z", "to": to,
         "message": {"id": "1", "owner": to, "from": from, "to": [to], "text": TEXT, "segmentCount": 1}}]);
     let of = |value: &Value| Bytes::from(value.to_string());
+    let third_party = json!({"id": "1", "type": "Text", "from": {"id": from, "nickname": "Ann"}, "to": {"id": to}, "text": TEXT});
     match name {
         "twilio" => {
             let fields = [
@@ -113,6 +119,11 @@ fn callback(name: &str) -> (Bytes, &'static str, (&'static str, String)) {
             );
             (body.into(), form_type, ("messagebird-signature-jwt", token))
         }
+        "third-party" => {
+            let body = third_party.to_string();
+            let signature = hub_signature::sha256(SECRET.as_bytes(), body.as_bytes());
+            (body.into(), json_type, (hub_signature::SHA256, signature))
+        }
         "infobip" => (of(&infobip), json_type, basic),
         "sinch" => (of(&sinch), json_type, basic),
         "bandwidth" => (of(&bandwidth), json_type, basic),
@@ -128,11 +139,43 @@ fn callback(name: &str) -> (Bytes, &'static str, (&'static str, String)) {
     }
 }
 
+fn dialect(name: &str) -> Option<&'static dyn Provider> {
+    match name {
+        "third-party" => Some(&ThirdParty),
+        _ => provider(name),
+    }
+}
+
+/// What a subscriber is told, in its bytes and with both signatures.
+fn notice(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("outbound");
+    group.throughput(Throughput::Elements(1));
+    let session = LogId::from_bytes([7; 16]);
+    let notice = webhook::Notice {
+        event: webhook::Event::Started,
+        session,
+        media: Media::Chat,
+        subtype: "InboundNew",
+        base: "https://digital.example.com",
+    };
+    group.bench_function("webhook/encode_sign", |bencher| {
+        bencher.iter(|| {
+            let body = webhook::body(webhook::operation_id("7.1.0"), black_box(&notice));
+            let secret = SECRET.as_bytes();
+            (
+                hub_signature::sha1(secret, &body),
+                hub_signature::sha256(secret, &body),
+            )
+        });
+    });
+    group.finish();
+}
+
 fn inbound(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("inbound");
     group.throughput(Throughput::Elements(1));
     for name in NAMES {
-        let Some(dialect) = provider(name) else { continue };
+        let Some(dialect) = dialect(name) else { continue };
         let account = account(name);
         let (body, content_type, (header, value)) = callback(name);
         let headers = [("content-type", content_type), (header, value.as_str())];
@@ -168,7 +211,7 @@ fn outbound(criterion: &mut Criterion) {
         ..Outbound::default()
     };
     for name in NAMES {
-        let Some(dialect) = provider(name) else { continue };
+        let Some(dialect) = dialect(name) else { continue };
         let account = account(name);
         assert!(dialect.send(&account, &message).is_ok(), "{name}");
         group.bench_function(format!("{name}/encode"), |bencher| {
@@ -178,5 +221,5 @@ fn outbound(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, inbound, outbound);
+criterion_group!(benches, inbound, outbound, notice);
 criterion_main!(benches);
