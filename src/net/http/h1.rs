@@ -1,6 +1,7 @@
 //! Serves one HTTP/1 connection.
 
 use std::future::{Future, poll_fn};
+use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
@@ -53,8 +54,8 @@ pub(crate) async fn serve(
         let peer_may_send = parts.io.may_hold_back_bytes() || !parts.read_buf.is_empty();
         match ended {
             Ended::Rests => {
-                (guard, calls) = match parts.io.rest(&parts.read_buf) {
-                    Ok(guard) => (guard, parts.service),
+                (guard, calls) = match at_rest(parts) {
+                    Ok(kept) => kept,
                     Err(error) => return tracing::debug!(%error, "resting connection lost"),
                 };
                 if rest(&mut guard, closing.as_mut()).await {
@@ -130,6 +131,11 @@ async fn work(
     })
     .await;
     (ended, http.into_parts())
+}
+
+/// What is kept of a connection that rests. Not hyper's buffer: even empty it is more than all the rest.
+fn at_rest(parts: http1::Parts<Guard, Calls>) -> io::Result<(Guard, Calls)> {
+    Ok((parts.io.rest(&parts.read_buf)?, parts.service))
 }
 
 /// Waits for the next request. `false`: the connection is to be closed.
