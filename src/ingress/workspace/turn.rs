@@ -308,8 +308,9 @@ impl Turn {
         };
         let engaged = picture::is_engaged(&view.state, &me);
         let now = Millis(self.shards.clock().wall_ms());
-        let body = picture::interaction(log, &view.state, about, &me, view.top.n, now);
-        if begun.is_none() && !self.begin(&view, engaged, &body, batch) {
+        // Made where it is told: most records are messages, which carry none.
+        let body = || picture::interaction(log, &view.state, about, &me, view.top.n, now);
+        if begun.is_none() && !self.begin(&view, engaged, body, batch) {
             return Ok(true);
         }
         loop {
@@ -338,7 +339,7 @@ impl Turn {
             let records = match records {
                 Ok(records) => records,
                 Err(reason) if engaged => {
-                    self.session_gap(&view, at, reason, body, batch);
+                    self.session_gap(&view, at, reason, body(), batch);
                     break;
                 }
                 Err(reason) => {
@@ -351,7 +352,7 @@ impl Turn {
             };
             let allowed = stay.allowance(&me, engaged, records.iter().map(|entry| &entry.record.event));
             let more: &[_] = if allowed == records.len() { &view.tail } else { &[] };
-            let state = begun.is_some().then_some(&body);
+            let state = begun.is_some().then_some(body);
             let told = tell(log, &view, &me, (&records[..allowed], more), state, batch);
             if let Some(last) = told.checked_sub(1).and_then(|last| records.get(last)) {
                 stay.at = Some(last.position());
@@ -373,7 +374,13 @@ impl Turn {
     }
 
     /// Begins a session with its state, at the oldest record at hand. `false`: there is nothing to tell yet, or ever.
-    fn begin(&mut self, view: &SessionView, engaged: bool, body: &Interaction, batch: &mut Batch) -> bool {
+    fn begin(
+        &mut self,
+        view: &SessionView,
+        engaged: bool,
+        body: impl FnOnce() -> Interaction,
+        batch: &mut Batch,
+    ) -> bool {
         let Some(first) = view.tail.first() else {
             return false;
         };
@@ -389,7 +396,8 @@ impl Turn {
         }
         stay.at = Some(first.position());
         let place = Place::record(view.log, first.position());
-        let event = InteractionEvent::new(place, Notification::Snapshot, None, Some(body));
+        let body = body();
+        let event = InteractionEvent::new(place, Notification::Snapshot, None, Some(&body));
         batch.push(encode(&ServerFrame::Interaction(event)));
         true
     }
@@ -523,7 +531,7 @@ fn tell(
     view: &SessionView,
     me: &crate::model::AgentId,
     (records, more): (&[Told], &[Told]),
-    state: Option<&Interaction>,
+    state: Option<impl Fn() -> Interaction>,
     batch: &mut Batch,
 ) -> usize {
     let sight = picture::sight(&view.state, me);
@@ -549,17 +557,27 @@ fn tell(
         if batch.is_full() {
             return index;
         }
-        let state = state.filter(|_| carrier == Some(index));
-        match telling(entry) {
-            Telling::Hidden => {}
-            Telling::Message => batch.push(message_frame(log, session, entry)),
-            Telling::Change(kind, name) => {
-                batch.push(change_frame(log, session, entry, (kind, name), false, state))
+        let (change, with_line) = match telling(entry) {
+            Telling::Hidden => continue,
+            Telling::Message => {
+                batch.push(message_frame(log, session, entry));
+                continue;
             }
-            Telling::ChangeWithLine(kind, name) => {
-                batch.push(change_frame(log, session, entry, (kind, name), true, state));
-            }
-        }
+            Telling::Change(kind, name) => ((kind, name), false),
+            Telling::ChangeWithLine(kind, name) => ((kind, name), true),
+        };
+        let state = state
+            .as_ref()
+            .filter(|_| carrier == Some(index))
+            .map(|state| state());
+        batch.push(change_frame(
+            log,
+            session,
+            entry,
+            change,
+            with_line,
+            state.as_ref(),
+        ));
     }
     records.len()
 }
