@@ -102,6 +102,11 @@ pub trait Machine: Default + Clone + fmt::Debug + Send + Sync + Sized + 'static 
         false
     }
 
+    /// Whether readers see the records before this under other indexes from here on.
+    fn renumbers(_: &Self::Event) -> bool {
+        false
+    }
+
     /// A snapshot record of the state.
     fn snapshot(&self, at: Millis) -> Record<Self::Event>;
 

@@ -116,6 +116,10 @@ impl Machine for Session {
         matches!(event, SessionEvent::Erased)
     }
 
+    fn renumbers(event: &SessionEvent) -> bool {
+        matches!(event, SessionEvent::Rollback { .. })
+    }
+
     fn snapshot(&self, at: Millis) -> Record<SessionEvent> {
         Record {
             at,

@@ -116,6 +116,12 @@ impl<M: Machine> Replica<M> {
         if M::erases(&entry.record.event) {
             self.tail.clear();
         }
+        if M::renumbers(&entry.record.event) {
+            // Without the encodings made so far.
+            for kept in &mut self.tail {
+                *kept = Arc::new(Entry::new(kept.position(), kept.record.clone()));
+            }
+        }
         self.top = entry.position();
         self.time = self.time.max(entry.record.at);
         self.tail.push_back(entry);

@@ -10,3 +10,4 @@ mod rollback;
 mod slots;
 mod tampering;
 mod watching;
+mod whole;

@@ -87,6 +87,12 @@ impl Ring {
         self.logs.keys().copied().collect()
     }
 
+    /// Everything that is kept of a log, oldest first.
+    pub(super) fn kept(&self, log: LogId) -> Vec<Written> {
+        let kept = self.logs.get(&log).into_iter().flatten();
+        kept.map(|kept| kept.written.clone()).collect()
+    }
+
     /// What a store whose log stands at `top` has lost of it.
     pub(super) fn lost(&self, log: LogId, top: Position) -> Lost {
         let Some(kept) = self.logs.get(&log) else {
@@ -127,14 +133,6 @@ pub(super) enum Lost {
     Known(Vec<Append>),
     /// Something, but nothing here continues what is left.
     Beyond,
-}
-
-impl Ring {
-    /// Everything that is kept of a log, oldest first.
-    pub(super) fn kept(&self, log: LogId) -> Vec<Written> {
-        let kept = self.logs.get(&log).into_iter().flatten();
-        kept.map(|kept| kept.written.clone()).collect()
-    }
 }
 
 #[cfg(test)]

@@ -233,14 +233,15 @@ async fn repair(link: &Link, recent: &Recent) -> Result<Vec<Stranded>, LogError>
         for logs in logs.chunks(MAX_BATCH) {
             for (log, top) in logs.iter().zip(tops(link, partition, logs).await?) {
                 let lost = recent.ring().lost(*log, top);
-                match lost {
-                    Lost::Nothing => {}
+                let is_whole = match lost {
+                    Lost::Nothing => true,
                     Lost::Known(appends) => put_back(link, *log, appends).await?,
-                    Lost::Unless(at) if has(link, *log, at).await? => {}
-                    Lost::Unless(_) | Lost::Beyond => {
-                        let kept = recent.ring().kept(*log);
-                        stranded.extend(without_place(link, *log, kept).await?);
-                    }
+                    Lost::Unless(at) => has(link, *log, at).await?,
+                    Lost::Beyond => false,
+                };
+                if !is_whole {
+                    let kept = recent.ring().kept(*log);
+                    stranded.extend(without_place(link, *log, kept).await?);
                 }
             }
         }
@@ -263,22 +264,23 @@ async fn without_place(link: &Link, log: LogId, kept: Vec<Written>) -> Result<Ve
     Ok(stranded)
 }
 
-async fn put_back(link: &Link, log: LogId, appends: Vec<Append>) -> Result<(), LogError> {
+/// Whether every one of these is known to be in the store.
+async fn put_back(link: &Link, log: LogId, appends: Vec<Append>) -> Result<bool, LogError> {
+    let mut is_whole = true;
     for append in appends {
         let records = append.records.len();
         match written(link, append).await? {
             Answer::Appended { top, .. } => {
                 tracing::warn!(%log, n = top.n, records, "put back what redis had lost");
             }
-            // Somebody else did, or has gone on from there.
-            Answer::Repeat { .. } | Answer::Refused { .. } => {}
-            Answer::KeyReused | Answer::Closed | Answer::OptedOut => {
-                tracing::error!(%log, "redis lost appends that cannot be put back");
-                return Ok(());
+            Answer::Repeat { .. } => {}
+            // Somebody else did, or has gone on from there: the history itself says which.
+            Answer::Refused { .. } | Answer::KeyReused | Answer::Closed | Answer::OptedOut => {
+                is_whole = false
             }
         }
     }
-    Ok(())
+    Ok(is_whole)
 }
 
 async fn written(link: &Link, append: Append) -> Result<Answer, LogError> {

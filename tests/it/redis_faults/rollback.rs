@@ -12,7 +12,7 @@ use super::given::*;
 use crate::support::redis::RedisServer;
 
 /// Kills the server and puts an older append-only file in place of its own.
-fn roll_back(server: &mut RedisServer, older: &tempfile::TempDir) {
+pub(super) fn roll_back(server: &mut RedisServer, older: &tempfile::TempDir) {
     server.kill();
     let files = server.folder().join("appendonlydir");
     std::fs::remove_dir_all(&files).unwrap();
@@ -20,7 +20,8 @@ fn roll_back(server: &mut RedisServer, older: &tempfile::TempDir) {
     server.restart();
 }
 
-fn history(server: &RedisServer) -> tempfile::TempDir {
+/// The append-only file as it is now.
+pub(super) fn history(server: &RedisServer) -> tempfile::TempDir {
     let kept = tempfile::tempdir().unwrap();
     copy(&server.folder().join("appendonlydir"), kept.path());
     kept

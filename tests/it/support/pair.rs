@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 
 use serde_json::Value;
 
+use super::part::Signal;
 use super::postgres::Postgres;
 use super::provisioned::{master_key, provision};
 use super::redis::RedisServer;
@@ -50,7 +51,7 @@ const SETTINGS: [&str; 9] = [
 /// The two nodes and what they stand on.
 pub(crate) struct Pair {
     nodes: [Whole; 2],
-    _redis: RedisServer,
+    pub(crate) redis: RedisServer,
     _postgres: Postgres,
     _data: tempfile::TempDir,
 }
@@ -70,7 +71,7 @@ impl Pair {
         let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
         Self {
             nodes: [Whole::start(&settings), Whole::start(&settings)],
-            _redis: redis,
+            redis,
             _postgres: postgres,
             _data: data,
         }
@@ -79,6 +80,11 @@ impl Pair {
     /// Where a node takes customers and agents.
     pub(crate) fn addr(&self, node: usize) -> SocketAddr {
         self.nodes[node].addr
+    }
+
+    /// A signal for a node.
+    pub(crate) fn signal(&self, node: usize, signal: Signal) {
+        self.nodes[node].nexus.signal(signal);
     }
 
     /// An agent signs in at a node and does not take offers yet.
