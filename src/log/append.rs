@@ -50,6 +50,9 @@ pub enum Basis {
         opening: Vec<NewRecord>,
         /// Effects that only an opening causes; numbered from the first opening record.
         opening_effects: Vec<NewEffect>,
+        /// Where the open session stands if nothing follows from what is said in it: there [`Append::effects`] are left out.
+        /// Whoever appends can tell by the new top.
+        quiet: Option<Position>,
     },
 }
 

@@ -61,6 +61,7 @@ impl Append {
             peer,
             opening,
             opening_effects,
+            ..
         } = &self.basis
         {
             records(opening)?;

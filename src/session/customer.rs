@@ -12,7 +12,7 @@ use super::bounds;
 use super::draft::Draft;
 use super::input::{File, Open};
 use super::outcome::Rejection;
-use super::state::Phase;
+use super::state::{Phase, Session};
 
 type Ruled = Result<(), Rejection>;
 
@@ -168,20 +168,25 @@ fn heard(draft: &mut Draft<'_>, participant: ParticipantId) -> Ruled {
     Ok(())
 }
 
-/// What follows when the customer has spoken: the bot in charge answers; where nobody listens the session wakes.
+impl Session {
+    /// Whether anything follows when the customer speaks: the bot in charge answers, or the session, in which nobody listens, wakes.
+    #[must_use]
+    pub fn reacts(&self) -> bool {
+        self.is_with_bot() || self.phase == Phase::Parked
+    }
+}
+
+/// What follows when the customer has spoken.
 pub(super) fn react(draft: &mut Draft<'_>) {
     if draft.state.is_with_bot() {
         draft.note(SessionEvent::Turn);
-    } else {
+    } else if draft.state.reacts() {
         wake(draft);
     }
 }
 
 /// A customer who speaks where nobody listens waits again, preferably for whom they knew.
 fn wake(draft: &mut Draft<'_>) {
-    if draft.state.phase != Phase::Parked {
-        return;
-    }
     if let Some(place) = draft.state.home.clone() {
         let prefer = draft.state.remembered_desk(draft.now);
         draft.queue(place, prefer, QueueReason::Woken);

@@ -20,6 +20,9 @@ use super::machine::{Context, Machine, Step, encode_effect};
 use super::slot::Slot;
 use super::table::CoreTable;
 
+/// Peers whose sessions a core remembers; beyond it forgets all of them, and learns them again.
+const PEERS: usize = 16_384;
+
 /// A message on its way into whichever session of its peer is open.
 #[derive(Debug, Clone)]
 pub struct Admission {
@@ -64,6 +67,16 @@ struct Written {
     append: Append,
     opening_effects: Vec<Effect>,
     effects: Vec<Effect>,
+    quiet: Option<Position>,
+}
+
+impl Written {
+    /// Whether the store has left out the effects of the message: it continued the log where nothing follows.
+    fn is_quiet(&self, top: Position) -> bool {
+        let records = self.append.records.iter();
+        self.quiet
+            .is_some_and(|at| records.fold(at, |at, record| at.then(&record.digest)) == top)
+    }
 }
 
 impl Shards {
@@ -112,6 +125,7 @@ impl CoreTable {
                     top,
                     opened,
                 }) => {
+                    self.remember(&admission.peer, log);
                     self.admitted(log, first, top, opened, written);
                     return Ok(Admitted {
                         log,
@@ -163,6 +177,7 @@ impl CoreTable {
             .records(open.participant, now, &mut fresh)
             .map_err(ShardError::Rejected)?;
         let effects = admission.arrival.effects(open.tenant, channel);
+        let quiet = self.quiet(&admission.peer, &effects);
         let mut indexes = step.indexes;
         indexes.extend(admission.indexes.iter().cloned());
         let append = Append {
@@ -171,6 +186,7 @@ impl CoreTable {
                 peer: admission.peer.clone(),
                 opening: step.records.iter().map(Session::encode).collect(),
                 opening_effects: self.stored(&step.effects),
+                quiet,
             },
             records: records.iter().map(Session::encode).collect(),
             key: Some(admission.key.clone()),
@@ -185,7 +201,28 @@ impl CoreTable {
             append,
             opening_effects: step.effects,
             effects,
+            quiet,
         })
+    }
+
+    /// Where the peer's session stands, if this core has it in memory and nothing follows there from what these effects are for.
+    fn quiet(&self, peer: &PeerKey, effects: &[Effect]) -> Option<Position> {
+        if !matches!(effects, [Effect::Heard]) {
+            return None;
+        }
+        let log = self.peers.borrow().get(peer).copied()?;
+        let slot = self.sessions.get(log)?;
+        let inner = slot.inner.borrow();
+        let replica = inner.replica.as_ref()?;
+        (!replica.state.reacts()).then_some(replica.top)
+    }
+
+    fn remember(&self, peer: &PeerKey, log: LogId) {
+        let mut peers = self.peers.borrow_mut();
+        if peers.len() >= PEERS {
+            peers.clear();
+        }
+        peers.insert(peer.clone(), log);
     }
 
     fn stored(&self, effects: &[Effect]) -> Vec<NewEffect> {
@@ -203,13 +240,16 @@ impl CoreTable {
     /// The message is in: a replica moves, readers see it, effects begin.
     fn admitted(self: &Rc<Self>, log: LogId, first: u64, top: Position, opened: bool, written: Written) {
         let slot = <Session as Machine>::table(self).slot(log, self.clock.now());
+        let is_quiet = written.is_quiet(top);
         if !opened {
             self.follow_admitted(&slot, first, top, &written.append.records);
         }
         if opened {
             self.begin_effects(&slot, 1, written.opening_effects);
         }
-        self.begin_effects(&slot, first, written.effects);
+        if !is_quiet {
+            self.begin_effects(&slot, first, written.effects);
+        }
     }
 
     /// Moves a replica that stood just before the records over them; one that stood elsewhere reads what it missed.

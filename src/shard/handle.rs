@@ -102,6 +102,7 @@ impl Shards {
             rechecks: RefCell::default(),
             measures: Measures::new(),
             heard: RefCell::new(HashSet::new()),
+            peers: RefCell::default(),
         });
         if let Some(watch) = core.log.take_watch() {
             tokio::task::spawn_local(Rc::clone(&core).run_watch(watch));

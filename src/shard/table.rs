@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::log::SharedLog;
+use crate::log::{PeerKey, SharedLog};
 use crate::model::{LogId, Millis};
 use crate::runtime::clock::Clock;
 use crate::session::{Desk, Session};
@@ -47,6 +47,8 @@ pub struct CoreTable {
     pub(super) measures: Measures,
     /// Logs heard from since the last renewal.
     pub(super) heard: RefCell<HashSet<LogId>>,
+    /// Into which session each peer's last message went. What it is used for is checked by the store.
+    pub(super) peers: RefCell<HashMap<PeerKey, LogId>>,
 }
 
 impl CoreTable {

@@ -3,7 +3,7 @@
 use crate::log::append::{
     Answer, Append, Basis, Index, NewEffect, NewRecord, PeerKey, StoredBody, StoredRecord, TimerChange,
 };
-use crate::model::{LogId, Millis};
+use crate::model::{LogId, Millis, Position};
 use redb::ReadableTable as _;
 
 use super::codec::{Fields, Row, encode_record};
@@ -51,6 +51,7 @@ struct Target<'a> {
     log: LogId,
     opening: &'a [NewRecord],
     opening_effects: &'a [NewEffect],
+    effects: &'a [NewEffect],
 }
 
 impl<'t> Group<'t> {
@@ -111,6 +112,7 @@ impl<'t> Group<'t> {
             log,
             opening: &[],
             opening_effects: &[],
+            effects: &append.effects,
         };
         let head = self.head(append.log)?;
         let top = head.map(|head| head.top).unwrap_or_default();
@@ -124,24 +126,30 @@ impl<'t> Group<'t> {
                 peer,
                 opening,
                 opening_effects,
+                quiet,
             } => match self.open_session(append.log, peer)? {
-                Some(log) => Ok(into(log)),
+                Some((log, top)) if *quiet == Some(top) => Ok(Target {
+                    effects: &[],
+                    ..into(log)
+                }),
+                Some((log, _)) => Ok(into(log)),
                 None if top.n > 0 => Err(Answer::Refused { top }),
                 None => Ok(Target {
-                    log: append.log,
                     opening,
                     opening_effects,
+                    ..into(append.log)
                 }),
             },
         })
     }
 
-    fn open_session(&mut self, beside: LogId, peer: &PeerKey) -> Result<Option<LogId>, Fault> {
+    /// The peer's open session, and its top.
+    fn open_session(&mut self, beside: LogId, peer: &PeerKey) -> Result<Option<(LogId, Position)>, Fault> {
         let Some(log) = self.peer_row(self.partition(beside), peer)? else {
             return Ok(None);
         };
-        let is_open = self.head(log)?.is_some_and(|head| !head.closed);
-        Ok(is_open.then_some(log))
+        let head = self.head(log)?.filter(|head| !head.closed);
+        Ok(head.map(|head| (log, head.top)))
     }
 
     fn peer_row(&self, partition: u16, peer: &PeerKey) -> Result<Option<LogId>, Fault> {
@@ -162,7 +170,7 @@ impl<'t> Group<'t> {
         for effect in target.opening_effects {
             self.effect(log, begin, effect)?;
         }
-        for effect in &append.effects {
+        for effect in target.effects {
             self.effect(log, first, effect)?;
         }
         for change in &append.timers {

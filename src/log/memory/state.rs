@@ -54,6 +54,7 @@ struct Target<'a> {
     log: LogId,
     opening: &'a [NewRecord],
     opening_effects: &'a [NewEffect],
+    effects: &'a [NewEffect],
 }
 
 impl State {
@@ -115,6 +116,7 @@ impl State {
             log,
             opening: &[],
             opening_effects: &[],
+            effects: &append.effects,
         };
         let top = self.logs.top(append.log, now);
         match &append.basis {
@@ -128,13 +130,18 @@ impl State {
                 peer,
                 opening,
                 opening_effects,
+                quiet,
             } => match self.open_session(append.log, peer, now) {
+                Some(log) if *quiet == Some(self.logs.top(log, now)) => Ok(Target {
+                    effects: &[],
+                    ..into(log)
+                }),
                 Some(log) => Ok(into(log)),
                 None if top.n > 0 => Err(Answer::Refused { top }),
                 None => Ok(Target {
-                    log: append.log,
                     opening,
                     opening_effects,
+                    ..into(append.log)
                 }),
             },
         }
@@ -166,7 +173,7 @@ impl State {
 
         let partition = self.of(log);
         partition.lanes.push(log, begin, target.opening_effects, now);
-        partition.lanes.push(log, first, &append.effects, now);
+        partition.lanes.push(log, first, target.effects, now);
         for change in &append.timers {
             match *change {
                 TimerChange::Set { name, due } => {

@@ -38,6 +38,7 @@ pub(super) fn append(append: &Append) -> Vec<Value> {
         peer,
         opening,
         opening_effects,
+        ..
     } = &append.basis
     {
         args.push(Value::Bytes(peer.0.clone()));
@@ -69,8 +70,14 @@ fn header(append: &Append) -> Value {
         Basis::Peer {
             opening,
             opening_effects,
+            quiet,
             ..
-        } => (b'P', Default::default(), opening.len(), opening_effects.len()),
+        } => (
+            b'P',
+            quiet.unwrap_or_default(),
+            opening.len(),
+            opening_effects.len(),
+        ),
     };
     let mut header = BytesMut::with_capacity(33);
     header.put_u8(basis);

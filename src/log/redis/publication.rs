@@ -46,6 +46,9 @@ impl Written {
         append.log = log;
         append.guard = None;
         if !opened {
+            if matches!(append.basis, Basis::Peer { quiet: Some(at), .. } if at == before) {
+                append.effects = Vec::new();
+            }
             append.basis = Basis::Decided(before);
         }
         Self { before, append }
@@ -123,8 +126,11 @@ fn written(log: LogId, mut rest: &[u8]) -> Option<Written> {
     let mut header = args.next()?;
     let basis = header.try_get_u8().ok()?;
     let (marks, closes) = (header.try_get_u8().ok()?, header.try_get_u8().ok()? == 1);
-    // Where it was decided, or nothing; `before` says the same.
-    take(&mut header, 16)?;
+    // Where it was decided, which `before` says too, or where its effects are left out.
+    let at = Position {
+        n: header.try_get_u64().ok()?,
+        hash: ChainHash(take(&mut header, 8)?.try_into().ok()?),
+    };
     let expire_ms = header.try_get_u64().ok()?;
     let [openings, opening_effects, records, effects, timers, indexes]: [u8; 6] = header.try_into().ok()?;
     let key = if marks & KEYED != 0 {
@@ -142,6 +148,7 @@ fn written(log: LogId, mut rest: &[u8]) -> Option<Written> {
             peer: PeerKey(args.bytes()?),
             opening: args.many(openings, Args::record)?,
             opening_effects: args.many(opening_effects, Args::effect)?,
+            quiet: Some(at).filter(|at| at.n > 0),
         }
     } else {
         Basis::Admitted
@@ -288,10 +295,16 @@ mod tests {
         };
         let basis = prop_oneof![
             Just(Basis::Admitted),
-            (records(), effects()).prop_map(|(opening, opening_effects)| Basis::Peer {
-                peer: PeerKey(Bytes::from_static(b"peer")),
-                opening,
-                opening_effects,
+            (records(), effects(), prop::option::of(3_u64..5)).prop_map(|(opening, opening_effects, n)| {
+                Basis::Peer {
+                    peer: PeerKey(Bytes::from_static(b"peer")),
+                    opening,
+                    opening_effects,
+                    quiet: n.map(|n| Position {
+                        n,
+                        hash: ChainHash([9; 8]),
+                    }),
+                }
             }),
         ];
         let timers = prop::collection::vec(

@@ -76,6 +76,15 @@ impl Stage {
             fresh: &mut fresh,
         };
         let decision = self.state.clone().decide(input, circumstances)?;
+        if matches!(input, SessionInput::Heard { .. }) {
+            // Stores leave the question out where it says no.
+            assert_eq!(
+                self.state.reacts(),
+                !decision.records.is_empty(),
+                "{:?}",
+                self.state.phase()
+            );
+        }
         self.take(&decision.records);
         for effect in &decision.effects {
             if let Effect::Deliver { target, notice, .. } = effect {
@@ -162,6 +171,7 @@ fn what_is_said_to_the_customer_leaves_by_the_channel_and_what_they_say_does_not
     stage.arrive("hi");
     stage.ask(&SessionInput::Heard { n: stage.top }).unwrap();
     assert!(stage.told.is_empty(), "{:?}", stage.told);
+    assert!(!stage.state.reacts());
     stage.serve(say("welcome")).unwrap();
     let said = (Target::Channel("ch-1".to_owned()), Notice::Said { n: stage.top });
     assert_eq!(stage.told, [said]);

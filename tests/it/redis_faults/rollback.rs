@@ -68,6 +68,7 @@ fn what_redis_lost_goes_in_again_as_it_was() {
             peer: peer.clone(),
             opening: opening(opened, "opening").records,
             opening_effects: Vec::new(),
+            quiet: None,
         };
         written(&log, append(opened, to_peer, "hello")).await;
 

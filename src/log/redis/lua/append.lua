@@ -258,6 +258,10 @@ local function append(keys, args)
     local open, open_head = open_session(p, peer)
     if open then
       log, top, openings = open, open_head, 0
+      -- Who appends knows that nothing follows there.
+      if top.n == at_n and top.hash == at_hash then
+        effects = {}
+      end
     elseif top then
       return says({'R', top.n, top.hash})
     end

@@ -35,6 +35,8 @@ async fn a_text_is_answered_and_its_fate_is_shown(mut site: Site) {
     assert_eq!((sent["To"].as_str(), sent["Body"].as_str()), (CUSTOMER, ANSWER));
     sees(&mut alice, "Sent", 1).await;
     drop(alice);
+    // The first had to find an agent; nothing follows from the second, and nothing is kept for it.
+    assert_eq!(site.counted("nexus_effects_total", &[r#"kind="heard""#]), 1);
 
     // Between the acceptance and the receipt the node is killed. Nothing is sent again.
     site.crash();

@@ -97,6 +97,7 @@ pub(crate) fn to_peer(log: LogId, peer: &PeerKey, text: &str) -> Append {
         peer: peer.clone(),
         opening: vec![record("opening")],
         opening_effects: Vec::new(),
+        quiet: None,
     };
     append(log, basis, vec![record(text)])
 }

@@ -29,6 +29,7 @@ pub(crate) async fn a_peer_without_a_session_gets_one(h: &impl Harness) {
         peer: peer.clone(),
         opening: vec![record("opened"), record("joined")],
         opening_effects: vec![effect(0, "lane", "with the opening")],
+        quiet: None,
     };
     let answer = log.append(append).await.unwrap();
     assert!(
@@ -53,6 +54,37 @@ pub(crate) async fn a_peer_with_an_open_session_is_heard_in_it(h: &impl Harness)
     let answer = appended(&*h.other_node(), beside(h, id), &peer, "again").await;
     assert_eq!(answer, (id, 3, false));
     assert_eq!(texts(&*log, id).await, ["opening", "hello", "again"]);
+}
+
+/// Only there: of a log that has moved on nobody knows what follows.
+pub(crate) async fn where_nothing_follows_the_effects_of_a_message_are_left_out(h: &impl Harness) {
+    let (log, id, peer) = (h.core(), session(h), peer());
+    let first = log.append(to_peer(id, &peer, "hello")).await.unwrap();
+    let Answer::Appended { top, .. } = first else {
+        panic!("{first:?}");
+    };
+    let say = |text: &str, at: Position| {
+        let mut append = to_peer(beside(h, id), &peer, text);
+        append.effects = vec![effect(0, "lane", text)];
+        if let Basis::Peer { quiet, .. } = &mut append.basis {
+            *quiet = Some(at);
+        }
+        append
+    };
+    written(&*log, say("quiet", top)).await;
+    written(&*log, say("stale", top)).await;
+    let invented = Position { n: top.n + 2, ..top };
+    written(&*log, say("invented", invented)).await;
+    assert_eq!(
+        texts(&*log, id).await,
+        ["opening", "hello", "quiet", "stale", "invented"]
+    );
+    let mut waiting = Vec::new();
+    while let [leased] = &log.lease_effects(partition(&*log, id), 9, HOUR).await.unwrap()[..] {
+        waiting.push(leased.payload.clone());
+        log.complete_effect(leased.id, leased.lane.clone()).await.unwrap();
+    }
+    assert_eq!(waiting, ["stale", "invented"]);
 }
 
 pub(crate) async fn of_two_that_open_at_once_one_does(h: &impl Harness) {
