@@ -1,10 +1,13 @@
 //! The views that readers of this core hold.
+//!
+//! Followers are woken at once by the first news of a log, and by what comes within a moment after it when that is over: a
+//! burst of messages costs each of many sockets one write or two, not one a message.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
@@ -14,11 +17,16 @@ use super::follower::Mark;
 use super::machine::Machine;
 use super::view::View;
 
+/// How long a moment is. Far less than a person notices, and more than the requests of a burst take.
+pub(super) const MOMENT: Duration = Duration::from_millis(2);
+
 /// This core's newest view of each log that somebody here reads.
 pub struct Cells<M: Machine> {
     cells: RefCell<HashMap<LogId, Rc<ViewCell<M>>>>,
     /// Logs whose first view is on its way, with news that overtook it.
     expected: RefCell<HashMap<LogId, Option<Arc<View<M>>>>>,
+    /// Logs whose followers were woken a moment ago, and whether there is more by now.
+    told: RefCell<HashMap<LogId, bool>>,
 }
 
 /// The newest view of one log, and who wants to be woken.
@@ -33,6 +41,7 @@ impl<M: Machine> Default for Cells<M> {
         Self {
             cells: RefCell::default(),
             expected: RefCell::default(),
+            told: RefCell::default(),
         }
     }
 }
@@ -46,29 +55,47 @@ impl<M: Machine> Cells<M> {
         Some(Arc::clone(&cell.view.borrow()))
     }
 
-    /// Puts in a newer view and wakes the followers. One that nobody here reads or expects is dropped.
-    pub(super) fn update(&self, view: Arc<View<M>>) {
+    /// Puts in a newer view and wakes the followers, now or when the moment is over. One that nobody here reads or expects is
+    /// dropped. `true`: a moment has begun, which somebody has to [end](Self::end_moment).
+    pub(super) fn update(&self, view: Arc<View<M>>) -> bool {
         let cell = self.cells.borrow().get(&view.log).cloned();
         let Some(cell) = cell else {
             if let Some(early) = self.expected.borrow_mut().get_mut(&view.log) {
                 *early = Some(view);
             }
-            return;
+            return false;
         };
         let log = view.log;
-        {
-            let before = std::mem::replace(&mut *cell.view.borrow_mut(), Arc::clone(&view));
-            // The same state with fewer records in memory is no news.
-            if before.top == view.top && before.signals == view.signals {
-                return;
-            }
-            cell.followers.borrow_mut().retain(|follower| {
-                follower.upgrade().is_some_and(|mark| {
-                    mark.wake(log);
-                    true
-                })
-            });
+        let before = std::mem::replace(&mut *cell.view.borrow_mut(), Arc::clone(&view));
+        // The same state with fewer records in memory is no news.
+        if before.top == view.top && before.signals == view.signals {
+            return false;
         }
+        if let Some(more) = self.told.borrow_mut().get_mut(&log) {
+            *more = true;
+            return false;
+        }
+        let begins = cell.wake(log);
+        if begins {
+            self.told.borrow_mut().insert(log, false);
+        }
+        begins
+    }
+
+    /// Wakes the followers of the logs of which there was more. `false`: no moment has begun by that.
+    pub(super) fn end_moment(&self) -> bool {
+        let told = std::mem::take(&mut *self.told.borrow_mut());
+        let more = told.into_iter().filter(|(_, more)| *more);
+        let again: HashMap<LogId, bool> = more
+            .filter(|(log, _)| {
+                let cell = self.cells.borrow().get(log).cloned();
+                cell.is_some_and(|cell| cell.wake(*log))
+            })
+            .map(|(log, _)| (log, false))
+            .collect();
+        let begins = !again.is_empty();
+        self.told.borrow_mut().extend(again);
+        begins
     }
 
     /// A first view is about to be asked for: news that overtake it count from here on.
@@ -134,6 +161,20 @@ impl<M: Machine> Cells<M> {
     }
 }
 
+impl<M: Machine> ViewCell<M> {
+    /// Wakes the followers; whether there are any.
+    fn wake(&self, log: LogId) -> bool {
+        let mut followers = self.followers.borrow_mut();
+        followers.retain(|follower| {
+            follower.upgrade().is_some_and(|mark| {
+                mark.wake(log);
+                true
+            })
+        });
+        !followers.is_empty()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,10 +208,33 @@ mod tests {
             let mut waiting = std::pin::pin!(mark.changed());
             waiting.as_mut().poll(&mut Context::from_waker(Waker::noop())) == Poll::Ready(())
         };
-        cells.update(view(log, 3));
+        assert!(!cells.update(view(log, 3)));
         assert!(!changed());
-        cells.update(view(log, 4));
+        assert!(cells.update(view(log, 4)));
         assert!(changed());
+    }
+
+    #[test]
+    fn what_comes_within_a_moment_wakes_once_when_it_is_over() {
+        let agent: AgentId = "alice".parse().unwrap();
+        let log = LogId::desk(TenantId(uuid::Uuid::nil()), &agent);
+        let (cells, mark) = (Cells::<Desk>::default(), Rc::new(Mark::default()));
+        cells.expect(log);
+        cells.arrived(log, Some(view(log, 3)), Instant::now());
+        assert!(cells.follow(log, &mark));
+        let woken = || mark.take().len();
+        assert!(cells.update(view(log, 4)), "a moment begins");
+        assert_eq!(woken(), 1);
+        assert!(!cells.update(view(log, 5)));
+        assert!(!cells.update(view(log, 6)));
+        assert_eq!(woken(), 0, "not yet");
+        assert!(cells.end_moment(), "another begins");
+        assert_eq!(woken(), 1);
+        assert_eq!(cells.view(log, Instant::now()).map(|view| view.top.n), Some(6));
+        assert!(!cells.end_moment());
+        assert_eq!(woken(), 0);
+        assert!(cells.update(view(log, 7)), "and news are told at once again");
+        assert_eq!(woken(), 1);
     }
 
     #[test]
@@ -180,7 +244,7 @@ mod tests {
         for (answer, news) in [(3, 4), (4, 3)] {
             let cells = Cells::<Desk>::default();
             cells.expect(log);
-            cells.update(view(log, news));
+            assert!(!cells.update(view(log, news)));
             let held = cells.arrived(log, Some(view(log, answer)), Instant::now());
             assert_eq!(held.map(|view| view.top.n), Some(4));
         }

@@ -34,6 +34,11 @@ impl Mark {
         }
     }
 
+    /// What has changed since this was asked last.
+    pub(super) fn take(&self) -> SmallVec<[LogId; 1]> {
+        std::mem::take(&mut *self.dirty.borrow_mut())
+    }
+
     pub(super) async fn changed(&self) {
         std::future::poll_fn(|context| self.poll_changed(context)).await;
     }
@@ -100,7 +105,7 @@ impl Follower {
     /// The logs that changed since the last call.
     #[must_use]
     pub fn take_dirty(&self) -> SmallVec<[LogId; 1]> {
-        std::mem::take(&mut *self.mark.dirty.borrow_mut())
+        self.mark.take()
     }
 
     /// The newest view of a followed session.

@@ -94,6 +94,7 @@ impl Shards {
             desks: Table::default(),
             session_cells: Cells::default(),
             desk_cells: Cells::default(),
+            moments: tokio::sync::Notify::new(),
             timers: RefCell::new(Timers::default()),
             timer_wake: tokio::sync::Notify::new(),
             attempts: Cell::new(0),
@@ -109,6 +110,7 @@ impl Shards {
         }
         tokio::task::spawn_local(Rc::clone(&core).run_news(mailroom.news()));
         tokio::task::spawn_local(Rc::clone(&core).run_mailroom(mailroom));
+        tokio::task::spawn_local(Rc::clone(&core).run_moments());
         tokio::task::spawn_local(Rc::clone(&core).run_timers());
         tokio::task::spawn_local(Rc::clone(&core).run_renewals());
         tokio::task::spawn_local(Rc::clone(&core).run_sweeps(node));
@@ -475,8 +477,8 @@ impl CoreTable {
         loop {
             for (_, changed) in news.next().await {
                 match changed {
-                    News::Session(view) => self.session_cells.update(view),
-                    News::Desk(view) => self.desk_cells.update(view),
+                    News::Session(view) => self.hold(view),
+                    News::Desk(view) => self.hold(view),
                 }
             }
         }

@@ -10,7 +10,7 @@ use crate::model::{LogId, Millis};
 use crate::runtime::clock::Clock;
 use crate::session::{Desk, Session};
 
-use super::cells::Cells;
+use super::cells::{Cells, MOMENT};
 use super::deliverer::Deliverer;
 use super::link::Links;
 use super::machine::Machine;
@@ -35,6 +35,8 @@ pub struct CoreTable {
     pub(super) desks: Table<Desk>,
     pub(super) session_cells: Cells<Session>,
     pub(super) desk_cells: Cells<Desk>,
+    /// A moment has begun in them.
+    pub(super) moments: tokio::sync::Notify,
     pub(super) timers: RefCell<Timers>,
     pub(super) timer_wake: tokio::sync::Notify,
     /// Attempts of deliveries under way.
@@ -92,9 +94,30 @@ impl CoreTable {
 
     fn show<M: Machine>(&self, core: usize, view: &Arc<View<M>>) {
         if core == self.core {
-            M::cells(self).update(Arc::clone(view));
+            self.hold(Arc::clone(view));
         } else {
             self.links.publish(core, view.log, M::news(Arc::clone(view)));
+        }
+    }
+
+    /// Holds a newer view for the readers of this core.
+    pub(super) fn hold<M: Machine>(&self, view: Arc<View<M>>) {
+        if M::cells(self).update(view) {
+            self.moments.notify_one();
+        }
+    }
+
+    /// Ends the moments in which news are gathered.
+    pub(super) async fn run_moments(self: Rc<Self>) {
+        loop {
+            self.moments.notified().await;
+            loop {
+                tokio::time::sleep(MOMENT).await;
+                let (sessions, desks) = (self.session_cells.end_moment(), self.desk_cells.end_moment());
+                if !sessions && !desks {
+                    break;
+                }
+            }
         }
     }
 

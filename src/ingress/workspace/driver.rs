@@ -251,6 +251,9 @@ impl Stream {
         loop {
             let mut batch = Batch::default();
             // Events of a command first: its reply says that they have been told, or are on their way.
+            if !self.replies.is_empty() {
+                self.turn.look_again();
+            }
             let gathered = self.turn.gather(&mut batch).await;
             for reply in std::mem::take(&mut self.replies) {
                 batch.push(reply);

@@ -186,6 +186,12 @@ impl Turn {
         Ok(())
     }
 
+    /// Something may be owed of which the follower has not said so yet: news that come close together are said once.
+    pub(super) fn look_again(&mut self) {
+        self.pending.insert(self.who.desk());
+        self.pending.extend(&self.followed);
+    }
+
     /// The next write; empty when nothing is owed.
     pub(super) async fn gather(&mut self, batch: &mut Batch) -> Result<(), End> {
         self.pending.extend(self.follower.take_dirty());
