@@ -79,12 +79,7 @@ pub async fn run(args: StormArgs) -> Result<Results> {
     let gate = Rc::new(Semaphore::new(AT_ONCE));
     let mut agents = JoinSet::new();
 
-    let bar = crew::bar(everybody, "signing in")?;
-    let mut others = Vec::new();
-    for index in args.agents..everybody {
-        others.push(crew::sign_in(&server.target(), index).await?);
-        bar.inc(1);
-    }
+    let bar = crew::bar(args.agents, "signing in")?;
     let mut pace = Pace::new(Instant::now(), Duration::from_secs(1) / args.ramp.max(1));
     for index in 0..args.agents {
         pace.next().await;
@@ -115,6 +110,11 @@ pub async fn run(args: StormArgs) -> Result<Results> {
         );
     }
 
+    // Last, since nobody answers the server for them until they command something.
+    let mut others = Vec::new();
+    for index in args.agents..everybody {
+        others.push(crew::sign_in(&server.target(), index).await?);
+    }
     let calm = commands(
         &mut others,
         args.rate,
