@@ -2,8 +2,16 @@
 //!
 //! The rule every store implements, and the reference the conformance suite compares with. The tables are hints: the
 //! logs decide, and a pair that turns out stale costs one refused append.
+//!
+//! A pair that was named is *held*: until the session or the desk writes again, or for [`HOLD_MS`], nobody else is named with either.
+//! So that many pairs come together at once, and not one after the other, each write names one among those it may have made
+//! possible: of a session that begins to wait, the first in turn who wishes the same; of a desk, the first in turn whom it admits. What
+//! is left over (its node died, its hold ended) is found by the sweep.
 
 use crate::model::{AgentId, LogId, Media, ReadyDesk, WaitingSession};
+
+/// How long a pair is held whose session and desk say nothing.
+pub const HOLD_MS: u64 = 2_000;
 
 /// A session and the desk to ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +27,7 @@ pub struct Pair {
 /// What a write to the matching tables returns.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MatchAnswer {
-    /// The best pair of the whole tenant after the write.
+    /// The pair to bring together now, which is held for whoever is told of it.
     pub pair: Option<Pair>,
 }
 
@@ -40,7 +48,7 @@ pub fn admits(desk: &ReadyDesk, session: &WaitingSession) -> bool {
         && session.skills.iter().all(|skill| desk.skills.contains(skill))
 }
 
-/// The best pair: the first session in order of (priority down, since up, id) that any desk admits; for it the preferred desk, else the
+/// The best pair of these: the first session in order of (priority down, since up, id) that any desk admits; for it the preferred desk, else the
 /// desk that has not said no and is idle longest (ties by id), else one that has said no.
 ///
 /// A desk that said no to a session is asked again only while no other admits it, so that a lone agent who let an offer lapse

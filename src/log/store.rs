@@ -174,11 +174,12 @@ pub trait Log: Outbound {
     /// Logs of a partition whose liveness deadline has passed. They stay until an append says otherwise.
     fn lapsed(&self, partition: u16, limit: usize) -> LogFuture<'_, Vec<LogId>>;
 
-    /// Writes a tenant's matching tables and returns the best pair in the same step.
+    /// Writes a tenant's matching tables and holds a pair that this made possible, in the same step
+    /// ([`super::matching`]). A write that is older than what is known changes nothing and names nobody.
     fn matching(&self, tenant: TenantId, op: MatchOp) -> LogFuture<'_, MatchAnswer>;
 
-    /// The best pair without a write: the sweep.
-    fn best_pair(&self, tenant: TenantId) -> LogFuture<'_, MatchAnswer>;
+    /// Holds the best pair of the whole tenant: the sweep.
+    fn hold_best_pair(&self, tenant: TenantId) -> LogFuture<'_, MatchAnswer>;
 
     /// Where a waiting session stands; `None` when it does not wait.
     fn queue_rank(&self, tenant: TenantId, queue: String, session: LogId)

@@ -92,6 +92,11 @@ pub enum MatchOp {
         /// Number of the record that says so.
         n: u64,
     },
+    /// A desk was named for a session that does not want it, and is there for others. Not kept: it only ends a hold.
+    Release {
+        /// Which.
+        desk: LogId,
+    },
 }
 
 /// A session as the matching tables know it.

@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
 
-use crate::log::{LogError, Pair, SharedLog};
+use crate::log::{LogError, MatchAnswer, Pair, SharedLog};
 use crate::model::{MatchOp, TenantId};
 use crate::provisioning::Snapshots;
 use crate::shard::{Router, Shards};
 
-/// Routes by the matching tables: each write returns the best pair in the same step, so that a session and an agent
-/// arriving at once on two nodes always meet.
+/// Pairs brought together in one round of a sweep.
+const AT_ONCE: usize = 256;
+
+/// Routes by the matching tables: each write names a pair in the same step, so that a session and an agent arriving at once
+/// on two nodes always meet.
 pub struct BuiltinRouter {
     log: SharedLog,
 }
@@ -43,13 +46,18 @@ pub async fn sweep(
         ticks.tick().await;
         let tenants: Vec<TenantId> = snapshots.load().tenants().map(|tenant| tenant.tenant).collect();
         for tenant in tenants.into_iter().filter(|tenant| decides(*tenant)) {
-            match shards.log().best_pair(tenant).await {
-                Ok(answer) => answer
-                    .pair
-                    .into_iter()
-                    .for_each(|pair| shards.offer(tenant, pair)),
-                Err(error) => tracing::debug!(%error, "the matching sweep was interrupted"),
-            }
+            offer_all(&shards, tenant).await;
+        }
+    }
+}
+
+/// Brings together whoever the tables have left over.
+pub(super) async fn offer_all(shards: &Shards, tenant: TenantId) {
+    for _ in 0..AT_ONCE {
+        match shards.log().hold_best_pair(tenant).await {
+            Ok(MatchAnswer { pair: Some(pair) }) => shards.offer(tenant, pair),
+            Ok(MatchAnswer { pair: None }) => return,
+            Err(error) => return tracing::debug!(%error, "the matching sweep was interrupted"),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::session::Phase;
 use crate::shard::{Router, Shards};
 use crate::telemetry::names;
 
-use super::builtin::BuiltinRouter;
+use super::builtin::{BuiltinRouter, offer_all};
 
 /// Sessions a core remembers to have submitted; the oldest knowledge is lost beyond, which costs a repetition.
 const REMEMBERED: usize = 65_536;
@@ -158,7 +158,7 @@ impl GwsRouter {
                     .withdraw(tenant, *session, *n, media.unwrap_or(Media::Chat))
                     .await
             }
-            MatchOp::Ready(_) | MatchOp::Unready { .. } => {
+            MatchOp::Ready(_) | MatchOp::Unready { .. } | MatchOp::Release { .. } => {
                 return Ok(pair.filter(|_| self.decides(tenant)));
             }
         };
@@ -210,13 +210,8 @@ pub async fn watch_gws(router: Rc<GwsRouter>, shards: Shards, snapshots: Snapsho
             }
         }
         for tenant in routed {
-            if router.decides(tenant)
-                && let Ok(answer) = shards.log().best_pair(tenant).await
-            {
-                answer
-                    .pair
-                    .into_iter()
-                    .for_each(|pair| shards.offer(tenant, pair));
+            if router.decides(tenant) {
+                offer_all(&shards, tenant).await;
             }
         }
     }

@@ -18,7 +18,7 @@ use super::machine::Machine;
 use super::slot::{Lane, Slot};
 use super::table::CoreTable;
 
-/// Pairs followed up at once that the tables named wrongly; a later write goes on from there.
+/// Pairs followed up at once that the tables named wrongly; the sweep goes on from there.
 const PAIRS: usize = 16;
 /// Above every number of a record; a number that Redis keeps exactly.
 const BEYOND: u64 = (1 << 53) - 1;
@@ -200,8 +200,8 @@ impl CoreTable {
 
     /// Lets a session offer itself to a desk, and returns when it has decided: a pair that nobody heard of would wait for the sweep.
     ///
-    /// A session that seeks nobody although the tables name it is taken out of them, and the pair that stood behind it has its turn:
-    /// it would otherwise stand before everybody for ever.
+    /// A session that seeks nobody although the tables name it is taken out of them: it would otherwise stand before everybody for
+    /// ever. The desk that was named with it is there for the next.
     pub(super) async fn bring_together(
         self: &Rc<Self>,
         tenant: TenantId,
@@ -218,22 +218,28 @@ impl CoreTable {
                 Err(ShardError::Unavailable { reason, .. }) => return Err(LogError::unavailable(reason)),
                 Ok(_) | Err(_) => return Ok(()),
             }
-            let n = match self.view::<Session>(session).await {
-                // What it does next brings the tables up to date.
-                Ok(view) if view.state.seeks_somebody() => return Ok(()),
-                Ok(view) => view.top.n,
-                Err(ShardError::NoSuchLog) => BEYOND,
-                Err(_) => return Ok(()),
-            };
-            let gone = MatchOp::Unwait {
-                session,
-                n,
-                assigned: false,
-            };
-            tracing::debug!(%session, "taken out of the matching tables, where it no longer belonged");
-            next = self.router.changed(tenant, gone).await?;
+            if let Some(n) = self.seeks_nobody_since(session).await {
+                let gone = MatchOp::Unwait {
+                    session,
+                    n,
+                    assigned: false,
+                };
+                tracing::debug!(%session, "taken out of the matching tables, where it no longer belonged");
+                self.router.changed(tenant, gone).await?;
+            }
+            next = self.router.changed(tenant, MatchOp::Release { desk }).await?;
         }
         Ok(())
+    }
+
+    /// Up to which record the tables cannot have been told that the session seeks nobody. `None`: it does seek somebody, or cannot be
+    /// read; what it does next brings the tables up to date.
+    async fn seeks_nobody_since(self: &Rc<Self>, session: LogId) -> Option<u64> {
+        match self.view::<Session>(session).await {
+            Ok(view) => (!view.state.seeks_somebody()).then_some(view.top.n),
+            Err(ShardError::NoSuchLog) => Some(BEYOND),
+            Err(_) => None,
+        }
     }
 
     async fn cross(self: &Rc<Self>, target: LogId, message: Crossing) -> Result<Option<Crossing>, LogError> {

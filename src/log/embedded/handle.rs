@@ -269,16 +269,21 @@ impl Log for EmbeddedCore {
             let place = self.shared.place()?;
             let now = self.shared.now();
             let mut tables = self.shared.mirrors.tables();
-            if tables.write(tenant, op.clone(), now) {
+            let (wrote, answer) = tables.write_and_pair(tenant, &op, now);
+            if wrote {
                 place.send(Request::Match(tenant, op, now));
             }
-            Ok(tables.best(tenant))
+            Ok(answer)
         }
         .boxed_local()
     }
 
-    fn best_pair(&self, tenant: TenantId) -> LogFuture<'_, MatchAnswer> {
-        async move { Ok(self.shared.mirrors.tables().best(tenant)) }.boxed_local()
+    fn hold_best_pair(&self, tenant: TenantId) -> LogFuture<'_, MatchAnswer> {
+        async move {
+            let now = self.shared.now();
+            Ok(self.shared.mirrors.tables().hold_best(tenant, now))
+        }
+        .boxed_local()
     }
 
     fn queue_rank(

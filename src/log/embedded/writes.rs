@@ -149,6 +149,7 @@ impl Group<'_> {
                     .departed
                     .insert(&departed_key(at, tenant, *log)[..], &n.to_be_bytes()[..])?;
             }
+            MatchOp::Release { .. } => {}
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 //! record it watches nor that it was lost.
 
 mod canary;
+mod candidates;
 mod deadlines;
 mod dropped;
 mod fanout;

@@ -1,12 +1,11 @@
-//! The matching tables of all tenants, in memory.
-//!
-//! Chooses by the rule of [`best_pair`], one session at a time in the tables' order, so that the rule stands in one place.
+//! The matching tables of all tenants, in memory: who waits, who is ready, who has departed, and where each stands.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
-use crate::log::matching::{MatchAnswer, QueueRank, best_pair};
-use crate::model::{LogId, MatchOp, Media, Millis, ReadyDesk, TenantId, WaitingSession};
+use crate::log::matching::{HOLD_MS, MatchAnswer, Pair, QueueRank};
+use crate::model::{LogId, MatchOp, Millis, ReadyDesk, TenantId, WaitingSession};
+
+use super::candidates::{Candidates, Turn, turn};
 
 /// Assignments this far back count for the estimated wait.
 const SAMPLE_WINDOW_MS: u64 = 15 * 60_000;
@@ -26,19 +25,13 @@ pub(crate) struct MatchTables {
 #[derive(Debug, Default)]
 struct Tables {
     waiting: HashMap<LogId, WaitingSession>,
-    order: BTreeSet<Turn>,
-    /// The same by queue, so that a rank is a search: sessions come at the end and leave near the front.
+    /// By queue, in turn, so that a rank is a search: sessions come at the end and leave near the front.
     queues: HashMap<String, VecDeque<Turn>>,
     ready: HashMap<LogId, ReadyDesk>,
+    candidates: Candidates,
     departed: HashMap<LogId, (u64, Millis)>,
     departures: VecDeque<(Millis, LogId)>,
     assigned: HashMap<String, VecDeque<Millis>>,
-}
-
-type Turn = (Reverse<u32>, Millis, LogId);
-
-fn turn(session: &WaitingSession) -> Turn {
-    (Reverse(session.priority), session.since, session.session)
 }
 
 impl MatchTables {
@@ -52,8 +45,24 @@ impl MatchTables {
         self.tenants.entry(tenant).or_default().depart(log, n, at);
     }
 
-    pub(crate) fn best(&self, tenant: TenantId) -> MatchAnswer {
-        self.tenants.get(&tenant).map(Tables::best).unwrap_or_default()
+    /// Writes, and holds a pair that this made possible; also says whether it wrote.
+    pub(crate) fn write_and_pair(
+        &mut self,
+        tenant: TenantId,
+        op: &MatchOp,
+        now: Millis,
+    ) -> (bool, MatchAnswer) {
+        let tables = self.tenants.entry(tenant).or_default();
+        let wrote = tables.write(op.clone(), now);
+        let names = wrote || matches!(op, MatchOp::Release { .. });
+        let answer = names.then(|| tables.pair_after(op, now));
+        (wrote, answer.unwrap_or_default())
+    }
+
+    /// Holds the best pair of the whole tenant.
+    pub(crate) fn hold_best(&mut self, tenant: TenantId, now: Millis) -> MatchAnswer {
+        let tables = self.tenants.get_mut(&tenant);
+        tables.map(|tables| tables.hold_best(now)).unwrap_or_default()
     }
 
     pub(crate) fn rank(
@@ -70,11 +79,18 @@ impl MatchTables {
 impl Tables {
     fn write(&mut self, op: MatchOp, now: Millis) -> bool {
         self.forget_departed(now);
+        self.end_late_holds(now);
         let (log, n) = match &op {
             MatchOp::Wait(session) => (session.session, session.n),
             MatchOp::Unwait { session, n, .. } => (*session, *n),
             MatchOp::Ready(desk) => (desk.desk, desk.n),
             MatchOp::Unready { desk, n } => (*desk, *n),
+            MatchOp::Release { desk } => {
+                if self.candidates.release(*desk) {
+                    self.come_back(*desk);
+                }
+                return false;
+            }
         };
         if !self.is_news(log, n) {
             return false;
@@ -95,15 +111,26 @@ impl Tables {
                 self.depart(log, n, now);
             }
             MatchOp::Ready(desk) => {
+                self.remove_ready(log);
                 self.departed.remove(&log);
+                self.candidates.enlist(&desk);
                 self.ready.insert(log, desk);
             }
             MatchOp::Unready { .. } => {
-                self.ready.remove(&log);
+                self.remove_ready(log);
                 self.depart(log, n, now);
             }
+            MatchOp::Release { .. } => {}
         }
         true
+    }
+
+    fn remove_ready(&mut self, desk: LogId) {
+        if let Some(was) = self.ready.remove(&desk)
+            && !self.candidates.release(desk)
+        {
+            self.candidates.delist(&was);
+        }
     }
 
     /// A repeat of what is known is news too: writing it again changes nothing.
@@ -118,8 +145,10 @@ impl Tables {
 
     fn remove_waiting(&mut self, session: LogId) -> Option<WaitingSession> {
         let was = self.waiting.remove(&session)?;
+        if !self.candidates.release(session) {
+            self.candidates.unseek(&was);
+        }
         let turn = turn(&was);
-        self.order.remove(&turn);
         if let Some(queue) = self.queues.get_mut(&was.queue) {
             if let Ok(place) = queue.binary_search(&turn) {
                 queue.remove(place);
@@ -132,8 +161,8 @@ impl Tables {
     }
 
     fn line_up(&mut self, session: &WaitingSession) {
+        self.candidates.seek(session);
         let turn = turn(session);
-        self.order.insert(turn);
         let queue = self.queues.entry(session.queue.clone()).or_default();
         if let Err(place) = queue.binary_search(&turn) {
             queue.insert(place, turn);
@@ -169,30 +198,72 @@ impl Tables {
         }
     }
 
-    fn best(&self) -> MatchAnswer {
-        let desks: Vec<&ReadyDesk> = self
-            .ready
-            .values()
-            .filter(|desk| desk.free.iter().any(|(_, places)| *places > 0))
-            .collect();
-        if desks.is_empty() {
-            return MatchAnswer::default();
+    /// Holds a pair that a write may have made possible.
+    fn pair_after(&mut self, op: &MatchOp, now: Millis) -> MatchAnswer {
+        let session = match op {
+            MatchOp::Wait(session) => {
+                let waits = self.waiting.get(&session.session);
+                waits.and_then(|session| self.candidates.first_like(session))
+            }
+            MatchOp::Ready(ReadyDesk { desk, .. }) | MatchOp::Release { desk } => {
+                let desk = self
+                    .ready
+                    .get(desk)
+                    .filter(|desk| !self.candidates.is_held(desk.desk));
+                desk.and_then(|desk| self.candidates.first_for(desk))
+            }
+            MatchOp::Unwait { .. } | MatchOp::Unready { .. } => None,
+        };
+        let pair = session.and_then(|session| self.pair_of(session));
+        self.hold(pair, now)
+    }
+
+    fn hold_best(&mut self, now: Millis) -> MatchAnswer {
+        self.end_late_holds(now);
+        let firsts = self.candidates.firsts();
+        let pair = firsts.into_iter().find_map(|session| self.pair_of(session));
+        self.hold(pair, now)
+    }
+
+    fn pair_of(&self, session: LogId) -> Option<Pair> {
+        let session = self.waiting.get(&session)?;
+        let desk = self.ready.get(&self.candidates.desk_for(session, &self.ready)?)?;
+        Some(Pair {
+            session: session.session,
+            desk: desk.desk,
+            agent: desk.agent.clone(),
+        })
+    }
+
+    fn hold(&mut self, pair: Option<Pair>, now: Millis) -> MatchAnswer {
+        if let Some(Pair { session, desk, .. }) = &pair {
+            if let Some(session) = self.waiting.get(session) {
+                self.candidates.unseek(session);
+            }
+            if let Some(desk) = self.ready.get(desk) {
+                self.candidates.delist(desk);
+            }
+            for log in [*session, *desk] {
+                self.candidates.hold(log, now.plus(HOLD_MS));
+            }
         }
-        // What no desk admits once, none admits the second time either: a long queue costs one look per kind of wish.
-        let mut hopeless: HashSet<(&str, Media, &[String])> = HashSet::new();
-        let pair = self.order.iter().find_map(|(_, _, id)| {
-            let session = self.waiting.get(id)?;
-            let wish = (session.queue.as_str(), session.media, session.skills.as_slice());
-            if hopeless.contains(&wish) {
-                return None;
-            }
-            let pair = best_pair([session], &desks);
-            if pair.is_none() {
-                hopeless.insert(wish);
-            }
-            pair
-        });
         MatchAnswer { pair }
+    }
+
+    fn end_late_holds(&mut self, now: Millis) {
+        while let Some(log) = self.candidates.release_late(now) {
+            self.come_back(log);
+        }
+    }
+
+    /// One that was held is a candidate again.
+    fn come_back(&mut self, log: LogId) {
+        if let Some(session) = self.waiting.get(&log) {
+            self.candidates.seek(session);
+        }
+        if let Some(desk) = self.ready.get(&log) {
+            self.candidates.enlist(desk);
+        }
     }
 
     fn rank(&self, queue: &str, session: LogId, now: Millis) -> Option<QueueRank> {

@@ -254,14 +254,11 @@ impl Log for MemoryCore {
     }
 
     fn matching(&self, tenant: TenantId, op: MatchOp) -> LogFuture<'_, MatchAnswer> {
-        self.call(move |state, now| {
-            state.tables.write(tenant, op, now);
-            state.tables.best(tenant)
-        })
+        self.call(move |state, now| state.tables.write_and_pair(tenant, &op, now).1)
     }
 
-    fn best_pair(&self, tenant: TenantId) -> LogFuture<'_, MatchAnswer> {
-        self.call(move |state, _| state.tables.best(tenant))
+    fn hold_best_pair(&self, tenant: TenantId) -> LogFuture<'_, MatchAnswer> {
+        self.call(move |state, now| state.tables.hold_best(tenant, now))
     }
 
     fn queue_rank(

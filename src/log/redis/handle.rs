@@ -361,10 +361,10 @@ impl Log for RedisCore {
         .boxed_local()
     }
 
-    fn best_pair(&self, tenant: TenantId) -> LogFuture<'_, MatchAnswer> {
+    fn hold_best_pair(&self, tenant: TenantId) -> LogFuture<'_, MatchAnswer> {
         async move {
             let args = vec![encode::text(tenant.to_string())];
-            reply::pair(self.read("nexus_2_best", self.of_tenant(tenant), args).await?)
+            reply::pair(self.write("nexus_2_best", self.of_tenant(tenant), args).await?)
         }
         .boxed_local()
     }

@@ -223,6 +223,8 @@ impl World {
             MatchOp::Ready(desk) => (desk.desk, desk.n),
             MatchOp::Unwait { session, n, .. } => (*session, *n),
             MatchOp::Unready { desk, n } => (*desk, *n),
+            // This world names one pair at a time and holds none.
+            MatchOp::Release { .. } => return,
         };
         if self.latest.get(&log).is_some_and(|latest| n < *latest) {
             return;
@@ -242,6 +244,7 @@ impl World {
             MatchOp::Unready { .. } => {
                 self.ready.remove(&log);
             }
+            MatchOp::Release { .. } => {}
         }
     }
 

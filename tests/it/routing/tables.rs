@@ -28,7 +28,10 @@ fn a_session_that_the_tables_name_wrongly_does_not_stand_before_others() {
             prefer: None,
             avoid: Vec::new(),
         };
-        shards.log().matching(TENANT, MatchOp::Wait(named)).await.unwrap();
+        let answer = shards.log().matching(TENANT, MatchOp::Wait(named)).await.unwrap();
+        let pair = answer.pair.unwrap();
+        assert_eq!(pair.session, over.id);
+        shards.offer(TENANT, pair);
         let next = node.chat("sales").await;
         alice.state(next.id, "Invited").await;
     });

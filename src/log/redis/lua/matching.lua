@@ -1,10 +1,15 @@
 -- The matching tables of a tenant, in the partition of the tenant.
 --
--- '{pN}:q:<tenant>:' is followed by: wait (session -> JSON), order (all that wait, in order of turn), queue:<queue> (the same, one
--- queue), desk (desk -> JSON, those with a free place only), known (log -> number of the newest write), gone (log by when it
--- left), took:<queue> (times of the last assignments). A write older than what is known changes nothing.
+-- '{pN}:q:<tenant>:' is followed by: wait (session -> JSON), queue:<queue> (who waits there, in order of turn), desk (desk -> JSON,
+-- those with a free place only), known (log -> number of the newest write), gone (log by when it left), took:<queue> (times of the
+-- last assignments). A write older than what is known changes nothing.
+--
+-- Who may be named in a pair stands in wish:<wish> (sessions alike in what they wish, in order of turn; wishes: all of them) and in
+-- idle:<media>:<class> (desks alike in what they can do, by how long they are idle; classes:<media>: all of them), so that finding a pair
+-- costs the same however many wait or are ready. Who was named is in held, by when that ends, and not there.
 
 local DEPARTED = 3600000
+local HOLD = 2000
 local WINDOW = 15 * 60000
 local MIN_SAMPLES, MAX_SAMPLES = 5, 1024
 local LOOK = 128
@@ -14,21 +19,184 @@ local function turn(session)
   return struct.pack('>I4I8', 4294967295 - session.priority, session.since) .. session.session
 end
 
+local function is_served_before(a, b)
+  local a_priority, a_since = struct.unpack('>I4I8', a)
+  local b_priority, b_since = struct.unpack('>I4I8', b)
+  if a_priority ~= b_priority then
+    return a_priority < b_priority
+  end
+  if a_since ~= b_since then
+    return a_since < b_since
+  end
+  return string.sub(a, 13) < string.sub(b, 13)
+end
+
+-- Sorts bytewise by how long it has been idle.
+local function idle(desk)
+  return struct.pack('>I8', desk.idle_since) .. desk.desk
+end
+
+local function is_asked_before(a, b)
+  local a_since, b_since = (struct.unpack('>I8', a)), (struct.unpack('>I8', b))
+  if a_since ~= b_since then
+    return a_since < b_since
+  end
+  return string.sub(a, 9) < string.sub(b, 9)
+end
+
+local function set_of(list)
+  local set = {}
+  for _, value in ipairs(list) do
+    set[value] = true
+  end
+  return set
+end
+
+local function sorted(list)
+  local values = {}
+  for i, value in ipairs(list) do
+    values[i] = value
+  end
+  table.sort(values)
+  return values
+end
+
+local function wish_of(session)
+  return cjson.encode({session.queue, session.media, sorted(session.skills)})
+end
+
+local function class_of(desk)
+  return cjson.encode({sorted(desk.queues), sorted(desk.skills)})
+end
+
+-- Whether a desk of these queues and skills, both sets, admits a session of this queue that wants these.
+local function meets(queues, skills, queue, wanted)
+  if not queues[queue] then
+    return false
+  end
+  for _, skill in ipairs(wanted) do
+    if not skills[skill] then
+      return false
+    end
+  end
+  return true
+end
+
+local function free_places(desk, media)
+  for _, place in ipairs(desk.free) do
+    if place[1] == media then
+      return place[2]
+    end
+  end
+  return 0
+end
+
+local function free_media(desk)
+  local media = {}
+  for _, place in ipairs(desk.free) do
+    if place[2] > 0 then
+      media[#media + 1] = place[1]
+    end
+  end
+  return media
+end
+
+local function seek(t, session)
+  local wish = wish_of(session)
+  redis.call('ZADD', t .. 'wish:' .. wish, 0, turn(session))
+  redis.call('SADD', t .. 'wishes', wish)
+end
+
+local function unseek(t, session)
+  local wish = wish_of(session)
+  redis.call('ZREM', t .. 'wish:' .. wish, turn(session))
+  if redis.call('EXISTS', t .. 'wish:' .. wish) == 0 then
+    redis.call('SREM', t .. 'wishes', wish)
+  end
+end
+
+local function enlist(t, desk)
+  local class = class_of(desk)
+  for _, media in ipairs(free_media(desk)) do
+    redis.call('ZADD', t .. 'idle:' .. media .. ':' .. class, 0, idle(desk))
+    redis.call('SADD', t .. 'classes:' .. media, class)
+  end
+end
+
+local function delist(t, desk)
+  local class = class_of(desk)
+  for _, media in ipairs(free_media(desk)) do
+    local alike = t .. 'idle:' .. media .. ':' .. class
+    redis.call('ZREM', alike, idle(desk))
+    if redis.call('EXISTS', alike) == 0 then
+      redis.call('SREM', t .. 'classes:' .. media, class)
+    end
+  end
+end
+
+local function waiting(t, session)
+  local json = session and redis.call('HGET', t .. 'wait', session)
+  return json and cjson.decode(json)
+end
+
+local function ready(t, desk)
+  local json = desk and redis.call('HGET', t .. 'desk', desk)
+  return json and cjson.decode(json)
+end
+
+local function is_held(t, log)
+  return redis.call('ZSCORE', t .. 'held', log)
+end
+
+-- Ends a hold; false when there was none.
+local function release(t, log)
+  return redis.call('ZREM', t .. 'held', log) == 1
+end
+
+-- One that was held may be named again.
+local function come_back(t, log)
+  local session, desk = waiting(t, log), ready(t, log)
+  if session then
+    seek(t, session)
+  end
+  if desk then
+    enlist(t, desk)
+  end
+end
+
+local function end_late_holds(t, now)
+  for _, log in ipairs(redis.call('ZRANGEBYSCORE', t .. 'held', '-inf', now, 'LIMIT', 0, LOOK)) do
+    release(t, log)
+    come_back(t, log)
+  end
+end
+
 local function is_news(t, log, n)
   local known = redis.call('HGET', t .. 'known', log)
   return not known or n >= tonumber(known)
 end
 
-local function stop_waiting(t, session)
-  local json = redis.call('HGET', t .. 'wait', session)
-  if not json then
+local function stop_waiting(t, log)
+  local was = waiting(t, log)
+  if not was then
     return nil
   end
-  local was = cjson.decode(json)
-  redis.call('HDEL', t .. 'wait', session)
-  redis.call('ZREM', t .. 'order', turn(was))
+  redis.call('HDEL', t .. 'wait', log)
   redis.call('ZREM', t .. 'queue:' .. was.queue, turn(was))
+  if not release(t, log) then
+    unseek(t, was)
+  end
   return was
+end
+
+local function stop_being_ready(t, log)
+  local was = ready(t, log)
+  if was then
+    redis.call('HDEL', t .. 'desk', log)
+    if not release(t, log) then
+      delist(t, was)
+    end
+  end
 end
 
 local function depart(t, log, now)
@@ -49,119 +217,115 @@ local function sample(t, queue, now)
   redis.call('PEXPIRE', took, WINDOW)
 end
 
-local function set_of(list)
-  local set = {}
-  for _, value in ipairs(list) do
-    set[value] = true
-  end
-  return set
+-- A desk that is nobody's yet, if it admits the session.
+local function may_be_asked(t, id, session)
+  local desk = ready(t, id)
+  local admits = desk and free_places(desk, session.media) > 0
+    and meets(set_of(desk.queues), set_of(desk.skills), session.queue, session.skills)
+  return admits and not is_held(t, id) and desk
 end
 
-local function free_places(desk, media)
-  for _, place in ipairs(desk.free) do
-    if place[1] == media then
-      return place[2]
-    end
+-- The preferred desk, else the one that has not said no and is idle longest, else one that has said no.
+local function desk_for(t, session)
+  local avoid, prefer = set_of(session.avoid), session.prefer
+  local preferred = type(prefer) == 'string' and not avoid[prefer] and may_be_asked(t, prefer, session)
+  if preferred then
+    return preferred
   end
-  return 0
-end
-
-local function free_somewhere(desk)
-  for _, place in ipairs(desk.free) do
-    if place[2] > 0 then
-      return true
-    end
-  end
-  return false
-end
-
-local function admits(desk, session)
-  if free_places(desk, session.media) <= 0 or not desk.queue_set[session.queue] then
-    return false
-  end
-  for _, skill in ipairs(session.skills) do
-    if not desk.skill_set[skill] then
-      return false
-    end
-  end
-  return true
-end
-
--- Whether `a` is asked before `b`: one that has not said no, the preferred one, the one idle longest, ties by id.
-local function before(a, b)
-  if a.avoided ~= b.avoided then
-    return b.avoided
-  end
-  if a.preferred ~= b.preferred then
-    return a.preferred
-  end
-  if a.desk.idle_since ~= b.desk.idle_since then
-    return a.desk.idle_since < b.desk.idle_since
-  end
-  return a.desk.desk < b.desk.desk
-end
-
-local function choose(desks, session)
-  local avoid, best = set_of(session.avoid), nil
-  for _, desk in ipairs(desks) do
-    if admits(desk, session) then
-      local candidate = {desk = desk, avoided = avoid[desk.desk] or false, preferred = session.prefer == desk.desk}
-      if not best or before(candidate, best) then
-        best = candidate
-      end
-    end
-  end
-  return best and best.desk
-end
-
--- The first session in turn that any desk admits; what no desk admits once, none admits for the next session with the same wish.
-local function best_pair(t)
-  local waiting = redis.call('ZCARD', t .. 'order')
-  if waiting == 0 then
-    return false
-  end
-  local desks, hopeless = {}, {}
-  for _, json in ipairs(redis.call('HVALS', t .. 'desk')) do
-    local desk = cjson.decode(json)
-    desk.queue_set, desk.skill_set = set_of(desk.queues), set_of(desk.skills)
-    desks[#desks + 1] = desk
-  end
-  if #desks == 0 then
-    return false
-  end
-  for from = 0, waiting - 1, LOOK do
-    local sessions = {'HMGET', t .. 'wait'}
-    for _, member in ipairs(redis.call('ZRANGE', t .. 'order', from, from + LOOK - 1)) do
-      sessions[#sessions + 1] = string.sub(member, 13)
-    end
-    for _, json in ipairs(redis.call(unpack(sessions))) do
-      local session = json and cjson.decode(json)
-      if session then
-        local wish = cjson.encode({session.queue, session.media, session.skills})
-        if not hopeless[wish] then
-          local desk = choose(desks, session)
-          if desk then
-            return {session.session, desk.desk, desk.agent}
+  local best
+  for _, class in ipairs(redis.call('SMEMBERS', t .. 'classes:' .. session.media)) do
+    local queues, skills = unpack(cjson.decode(class))
+    if meets(set_of(queues), set_of(skills), session.queue, session.skills) then
+      local alike = t .. 'idle:' .. session.media .. ':' .. class
+      for _, member in ipairs(redis.call('ZRANGE', alike, 0, #session.avoid)) do
+        if not avoid[string.sub(member, 9)] then
+          if not best or is_asked_before(member, best) then
+            best = member
           end
-          hopeless[wish] = true
+          break
         end
       end
     end
   end
-  return false
+  if best then
+    return ready(t, string.sub(best, 9))
+  end
+  for _, id in ipairs(session.avoid) do
+    local desk = may_be_asked(t, id, session)
+    if desk and id == prefer then
+      return desk
+    end
+    if desk and (not best or is_asked_before(idle(desk), idle(best))) then
+      best = desk
+    end
+  end
+  return best
 end
 
--- Where a session waits, if it does.
-local function queue_of(t, session)
-  local json = session and redis.call('HGET', t .. 'wait', session)
-  return json and cjson.decode(json).queue
+-- Holds a session and the desk to ask, if there is one.
+local function pair_of(t, id, now)
+  local session = waiting(t, id)
+  local desk = session and desk_for(t, session)
+  if not desk then
+    return false
+  end
+  unseek(t, session)
+  delist(t, desk)
+  redis.call('ZADD', t .. 'held', now + HOLD, id, now + HOLD, desk.desk)
+  return {id, desk.desk, desk.agent}
+end
+
+local function first_of(t, wish)
+  return redis.call('ZRANGE', t .. 'wish:' .. wish, 0, 0)[1]
+end
+
+-- A pair that a session which begins to wait may have made possible.
+local function pair_for_session(t, op, now)
+  local first = first_of(t, wish_of(op))
+  return first and pair_of(t, string.sub(first, 13), now) or false
+end
+
+-- The same for a desk.
+local function pair_for_desk(t, id, now)
+  local desk = ready(t, id)
+  if not desk or is_held(t, id) then
+    return false
+  end
+  local queues, skills, best = set_of(desk.queues), set_of(desk.skills), nil
+  for _, wish in ipairs(redis.call('SMEMBERS', t .. 'wishes')) do
+    local queue, media, wanted = unpack(cjson.decode(wish))
+    if free_places(desk, media) > 0 and meets(queues, skills, queue, wanted) then
+      local first = first_of(t, wish)
+      if first and (not best or is_served_before(first, best)) then
+        best = first
+      end
+    end
+  end
+  return best and pair_of(t, string.sub(best, 13), now) or false
+end
+
+-- The best pair of all.
+local function best_pair(t, now)
+  local firsts = {}
+  for _, wish in ipairs(redis.call('SMEMBERS', t .. 'wishes')) do
+    firsts[#firsts + 1] = first_of(t, wish)
+  end
+  table.sort(firsts, is_served_before)
+  for _, first in ipairs(firsts) do
+    local pair = pair_of(t, string.sub(first, 13), now)
+    if pair then
+      return pair
+    end
+  end
+  return false
 end
 
 -- Reads every table, so that one of a wrong type is met before the first write.
 local function check(t, queue)
   redis.call('HLEN', t .. 'wait')
-  redis.call('ZCARD', t .. 'order')
+  redis.call('SCARD', t .. 'wishes')
   redis.call('HLEN', t .. 'desk')
+  redis.call('ZCARD', t .. 'held')
   redis.call('ZCARD', t .. 'gone')
   if queue then
     redis.call('ZCARD', t .. 'queue:' .. queue)
@@ -169,16 +333,19 @@ local function check(t, queue)
   end
 end
 
+-- Each writes, unless something newer is there, and returns a pair that this made possible.
 local APPLY = {
   wait = function(t, op, json, now)
-    if is_news(t, op.session, op.n) then
-      stop_waiting(t, op.session)
-      redis.call('HSET', t .. 'known', op.session, op.n)
-      redis.call('ZREM', t .. 'gone', op.session)
-      redis.call('HSET', t .. 'wait', op.session, json)
-      redis.call('ZADD', t .. 'order', 0, turn(op))
-      redis.call('ZADD', t .. 'queue:' .. op.queue, 0, turn(op))
+    if not is_news(t, op.session, op.n) then
+      return false
     end
+    stop_waiting(t, op.session)
+    redis.call('HSET', t .. 'known', op.session, op.n)
+    redis.call('ZREM', t .. 'gone', op.session)
+    redis.call('HSET', t .. 'wait', op.session, json)
+    redis.call('ZADD', t .. 'queue:' .. op.queue, 0, turn(op))
+    seek(t, op)
+    return pair_for_session(t, op, now)
   end,
   unwait = function(t, op, _, now)
     if is_news(t, op.session, op.n) then
@@ -189,24 +356,34 @@ local APPLY = {
       end
       depart(t, op.session, now)
     end
+    return false
   end,
-  ready = function(t, op, json)
-    if is_news(t, op.desk, op.n) then
-      redis.call('HSET', t .. 'known', op.desk, op.n)
-      redis.call('ZREM', t .. 'gone', op.desk)
-      if free_somewhere(op) then
-        redis.call('HSET', t .. 'desk', op.desk, json)
-      else
-        redis.call('HDEL', t .. 'desk', op.desk)
-      end
+  ready = function(t, op, json, now)
+    if not is_news(t, op.desk, op.n) then
+      return false
     end
+    stop_being_ready(t, op.desk)
+    redis.call('HSET', t .. 'known', op.desk, op.n)
+    redis.call('ZREM', t .. 'gone', op.desk)
+    if #free_media(op) > 0 then
+      redis.call('HSET', t .. 'desk', op.desk, json)
+      enlist(t, op)
+    end
+    return pair_for_desk(t, op.desk, now)
   end,
   unready = function(t, op, _, now)
     if is_news(t, op.desk, op.n) then
       redis.call('HSET', t .. 'known', op.desk, op.n)
-      redis.call('HDEL', t .. 'desk', op.desk)
+      stop_being_ready(t, op.desk)
       depart(t, op.desk, now)
     end
+    return false
+  end,
+  release = function(t, op, _, now)
+    if release(t, op.desk) then
+      come_back(t, op.desk)
+    end
+    return pair_for_desk(t, op.desk, now)
   end,
 }
 
@@ -217,14 +394,18 @@ define('match', {}, function(p, args)
   if not apply then
     bad('matching operation')
   end
-  check(t, op.queue or queue_of(t, op.session))
+  local session = waiting(t, op.session)
+  check(t, op.queue or (session and session.queue))
   forget_departed(t, now)
-  apply(t, op, args[4], now)
-  return best_pair(t)
+  end_late_holds(t, now)
+  return apply(t, op, args[4], now)
 end)
 
-define('best', {'no-writes'}, function(p, args)
-  return best_pair(p .. 'q:' .. args[3] .. ':')
+define('best', {}, function(p, args)
+  local t, now = p .. 'q:' .. args[3] .. ':', now_ms()
+  check(t)
+  end_late_holds(t, now)
+  return best_pair(t, now)
 end)
 
 -- args: tenant, queue, session. Position, and the mean time between assignments or -1.

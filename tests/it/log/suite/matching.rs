@@ -1,8 +1,8 @@
 //! The matching tables.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use nexus::log::{Log, Pair, best_pair};
+use nexus::log::{HOLD_MS, Log, Pair, admits, best_pair};
 use nexus::model::{LogId, MatchOp, Media, Millis, ReadyDesk, TenantId, WaitingSession};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
@@ -42,7 +42,7 @@ async fn write(log: &dyn Log, tenant: TenantId, op: MatchOp) -> Option<(LogId, L
 }
 
 async fn best(log: &dyn Log, tenant: TenantId) -> Option<(LogId, LogId)> {
-    pair(log.best_pair(tenant).await.unwrap().pair)
+    pair(log.hold_best_pair(tenant).await.unwrap().pair)
 }
 
 fn pair(pair: Option<Pair>) -> Option<(LogId, LogId)> {
@@ -88,21 +88,86 @@ pub(crate) async fn an_older_number_never_overwrites_a_newer_one(h: &impl Harnes
     let (log, tenant, session, desk) = (h.core(), tenant(), session(h), session(h));
     write(&*log, tenant, MatchOp::Ready(ready(desk, 4, 5))).await;
     let met = Some((session, desk));
-    assert_eq!(
-        write(&*log, tenant, MatchOp::Wait(waiting(session, 7, 10))).await,
-        met
-    );
+    let newest = MatchOp::Wait(waiting(session, 7, 10));
+    assert_eq!(write(&*log, tenant, newest.clone()).await, met);
     let mut old = waiting(session, 6, 10);
     old.queue = "elsewhere".to_owned();
-    assert_eq!(write(&*log, tenant, MatchOp::Wait(old)).await, met);
-    let stale = MatchOp::Unwait {
-        session,
-        n: 6,
+    let stale = [
+        MatchOp::Wait(old),
+        MatchOp::Unwait {
+            session,
+            n: 6,
+            assigned: false,
+        },
+        MatchOp::Unready { desk, n: 3 },
+    ];
+    for op in stale {
+        assert_eq!(write(&*log, tenant, op).await, None);
+    }
+    // All of it still holds.
+    assert_eq!(
+        write(&*log, tenant, newest.clone()).await,
+        None,
+        "the desk is spoken for"
+    );
+    assert_eq!(write(&*log, tenant, MatchOp::Ready(ready(desk, 4, 5))).await, met);
+    write(&*log, tenant, MatchOp::Unready { desk, n: 5 }).await;
+    assert_eq!(write(&*log, tenant, newest).await, None);
+}
+
+pub(crate) async fn a_pair_is_named_to_one_until_it_says_something(h: &impl Harness) {
+    let (log, other, tenant) = (h.core(), h.other_node(), tenant());
+    let (first, second, desk) = (session(h), session(h), session(h));
+    write(&*log, tenant, MatchOp::Wait(waiting(first, 1, 10))).await;
+    write(&*log, tenant, MatchOp::Wait(waiting(second, 1, 20))).await;
+    let met = write(&*log, tenant, MatchOp::Ready(ready(desk, 1, 5))).await;
+    assert_eq!(met, Some((first, desk)));
+    assert_eq!(best(&*other, tenant).await, None, "the desk is spoken for");
+    let spare = session(h);
+    let met = write(&*other, tenant, MatchOp::Ready(ready(spare, 1, 9))).await;
+    assert_eq!(met, Some((second, spare)), "and the first session is");
+    // The desk was asked, and has another place.
+    let third = session(h);
+    assert_eq!(
+        write(&*log, tenant, MatchOp::Wait(waiting(third, 1, 30))).await,
+        None
+    );
+    let met = write(&*log, tenant, MatchOp::Ready(ready(desk, 2, 5))).await;
+    assert_eq!(met, Some((third, desk)));
+}
+
+pub(crate) async fn a_desk_that_was_named_in_vain_is_there_for_the_next(h: &impl Harness) {
+    let (log, tenant) = (h.core(), tenant());
+    let (gone, next, desk) = (session(h), session(h), session(h));
+    write(&*log, tenant, MatchOp::Wait(waiting(gone, 1, 10))).await;
+    write(&*log, tenant, MatchOp::Wait(waiting(next, 1, 20))).await;
+    write(&*log, tenant, MatchOp::Ready(ready(desk, 1, 5))).await;
+    let unwait = MatchOp::Unwait {
+        session: gone,
+        n: 2,
         assigned: false,
     };
-    assert_eq!(write(&*log, tenant, stale).await, met);
-    assert_eq!(write(&*log, tenant, MatchOp::Unready { desk, n: 3 }).await, met);
-    assert_eq!(write(&*log, tenant, MatchOp::Unready { desk, n: 5 }).await, None);
+    assert_eq!(write(&*log, tenant, unwait).await, None);
+    let met = write(&*log, tenant, MatchOp::Release { desk }).await;
+    assert_eq!(met, Some((next, desk)));
+    assert_eq!(
+        write(&*log, tenant, MatchOp::Release { desk: session(h) }).await,
+        None
+    );
+}
+
+pub(crate) async fn a_pair_of_which_nothing_is_heard_is_named_again(h: &impl Harness) {
+    let (log, tenant, session, desk) = (h.core(), tenant(), session(h), session(h));
+    let op = MatchOp::Ready(ready(desk, 1, 5));
+    write(&*log, tenant, MatchOp::Wait(waiting(session, 1, 10))).await;
+    assert_eq!(write(&*log, tenant, op.clone()).await, Some((session, desk)));
+    // Whoever was told of it and died says the same again.
+    assert_eq!(best(&*log, tenant).await, None);
+    h.pass(HOLD_MS).await;
+    assert_eq!(best(&*log, tenant).await, Some((session, desk)));
+    let again = write(&*log, tenant, MatchOp::Wait(waiting(session, 1, 10))).await;
+    assert_eq!(again, None, "its desk is spoken for");
+    assert_eq!(write(&*log, tenant, op).await, Some((session, desk)));
 }
 
 pub(crate) async fn a_departed_session_is_not_brought_back(h: &impl Harness) {
@@ -119,8 +184,9 @@ pub(crate) async fn a_departed_session_is_not_brought_back(h: &impl Harness) {
         None
     );
     let back = MatchOp::Wait(waiting(session, 10, 10));
-    assert_eq!(write(&*log, tenant, back).await, Some((session, desk)));
+    assert_eq!(write(&*log, tenant, back.clone()).await, Some((session, desk)));
     write(&*log, tenant, MatchOp::Unready { desk, n: 5 }).await;
+    write(&*log, tenant, back).await;
     assert_eq!(
         write(&*log, tenant, MatchOp::Ready(ready(desk, 4, 5))).await,
         None
@@ -204,6 +270,8 @@ enum Step {
     Unwait(usize),
     Ready(ReadyDesk),
     Unready(usize),
+    Release(usize),
+    Sweep,
 }
 
 const SESSIONS: usize = 6;
@@ -259,7 +327,64 @@ fn step(sessions: Vec<LogId>, desks: Vec<LogId>) -> impl Strategy<Value = Step> 
         1 => (0..SESSIONS).prop_map(Step::Unwait),
         4 => desk,
         1 => (0..DESKS).prop_map(Step::Unready),
+        2 => (0..DESKS).prop_map(Step::Release),
+        1 => Just(Step::Sweep),
     ]
+}
+
+/// What the tables should hold, without any haste.
+#[derive(Default)]
+struct Reference {
+    waits: HashMap<LogId, WaitingSession>,
+    readies: HashMap<LogId, ReadyDesk>,
+    held: HashSet<LogId>,
+}
+
+impl Reference {
+    fn write(&mut self, op: &MatchOp) -> Option<Pair> {
+        match op {
+            MatchOp::Wait(session) => {
+                self.held.remove(&session.session);
+                self.waits.insert(session.session, session.clone());
+                let wish = |one: &WaitingSession| {
+                    let skills: BTreeSet<String> = one.skills.iter().cloned().collect();
+                    (one.queue.clone(), one.media, skills)
+                };
+                self.hold(|one| wish(one) == wish(session))
+            }
+            MatchOp::Unwait { session, .. } => {
+                self.held.remove(session);
+                self.waits.remove(session);
+                None
+            }
+            MatchOp::Ready(desk) => {
+                self.readies.insert(desk.desk, desk.clone());
+                self.free(desk.desk)
+            }
+            MatchOp::Unready { desk, .. } => {
+                self.held.remove(desk);
+                self.readies.remove(desk);
+                None
+            }
+            MatchOp::Release { desk } => self.free(*desk),
+        }
+    }
+
+    fn free(&mut self, desk: LogId) -> Option<Pair> {
+        self.held.remove(&desk);
+        let desk = self.readies.get(&desk)?.clone();
+        self.hold(|session| admits(&desk, session))
+    }
+
+    fn hold(&mut self, may: impl Fn(&WaitingSession) -> bool) -> Option<Pair> {
+        let waiting = self.waits.values();
+        let waiting = waiting.filter(|one| !self.held.contains(&one.session) && may(one));
+        let desks = self.readies.values();
+        let desks: Vec<&ReadyDesk> = desks.filter(|one| !self.held.contains(&one.desk)).collect();
+        let pair = best_pair(waiting, &desks)?;
+        self.held.extend([pair.session, pair.desk]);
+        Some(pair)
+    }
 }
 
 pub(crate) async fn the_best_pair_is_that_of_the_reference(h: &impl Harness) {
@@ -271,36 +396,30 @@ pub(crate) async fn the_best_pair_is_that_of_the_reference(h: &impl Harness) {
     for _ in 0..24 {
         let steps = steps.new_tree(&mut runner).unwrap().current();
         let tenant = tenant();
-        let mut waits: HashMap<LogId, WaitingSession> = HashMap::new();
-        let mut readies: HashMap<LogId, ReadyDesk> = HashMap::new();
+        let mut reference = Reference::default();
         for (n, step) in (1..).zip(steps.clone()) {
             let op = match step {
-                Step::Wait(session) => {
-                    let session = WaitingSession { n, ..session };
-                    waits.insert(session.session, session.clone());
-                    MatchOp::Wait(session)
-                }
-                Step::Unwait(i) => {
-                    waits.remove(&sessions[i]);
-                    MatchOp::Unwait {
-                        session: sessions[i],
-                        n,
-                        assigned: false,
-                    }
-                }
-                Step::Ready(desk) => {
-                    let desk = ReadyDesk { n, ..desk };
-                    readies.insert(desk.desk, desk.clone());
-                    MatchOp::Ready(desk)
-                }
-                Step::Unready(i) => {
-                    readies.remove(&desks[i]);
-                    MatchOp::Unready { desk: desks[i], n }
-                }
+                Step::Wait(session) => Some(MatchOp::Wait(WaitingSession { n, ..session })),
+                Step::Unwait(i) => Some(MatchOp::Unwait {
+                    session: sessions[i],
+                    n,
+                    assigned: false,
+                }),
+                Step::Ready(desk) => Some(MatchOp::Ready(ReadyDesk { n, ..desk })),
+                Step::Unready(i) => Some(MatchOp::Unready { desk: desks[i], n }),
+                Step::Release(i) => Some(MatchOp::Release { desk: desks[i] }),
+                Step::Sweep => None,
             };
-            let answer = log.matching(tenant, op).await.unwrap();
-            let table: Vec<&ReadyDesk> = readies.values().collect();
-            let expected = best_pair(waits.values(), &table);
+            let (answer, expected) = match op {
+                Some(op) => {
+                    let expected = reference.write(&op);
+                    (log.matching(tenant, op).await.unwrap(), expected)
+                }
+                None => (
+                    log.hold_best_pair(tenant).await.unwrap(),
+                    reference.hold(|_| true),
+                ),
+            };
             assert_eq!(answer.pair, expected, "after step {n} of {steps:#?}");
         }
     }

@@ -1,0 +1,208 @@
+//! Who of a tenant may be brought together now, arranged so that a pair is found at the same cost however many wait or are ready:
+//! sessions by what they wish, desks by what they can do.
+//!
+//! Knows nothing of numbers and departures; [`super::tables`] says who is there.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
+use crate::log::matching::admits;
+use crate::model::{LogId, Media, Millis, ReadyDesk, WaitingSession};
+
+/// A place in the order in which sessions are served.
+pub(super) type Turn = (Reverse<u32>, Millis, LogId);
+/// A place in the order in which desks are asked.
+type Idle = (Millis, LogId);
+
+pub(super) fn turn(session: &WaitingSession) -> Turn {
+    (Reverse(session.priority), session.since, session.session)
+}
+
+/// What sessions have in common that the same desks admit.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Wish {
+    queue: String,
+    media: Media,
+    skills: Vec<String>,
+}
+
+impl Wish {
+    fn of(session: &WaitingSession) -> Self {
+        Self {
+            queue: session.queue.clone(),
+            media: session.media,
+            skills: sorted(&session.skills),
+        }
+    }
+
+    fn is_met_by(&self, queues: &[String], skills: &[String]) -> bool {
+        queues.contains(&self.queue) && self.skills.iter().all(|skill| skills.contains(skill))
+    }
+}
+
+/// What desks have in common that admit the same sessions, as far as they have a place.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Class {
+    queues: Vec<String>,
+    skills: Vec<String>,
+}
+
+impl Class {
+    fn of(desk: &ReadyDesk) -> Self {
+        Self {
+            queues: sorted(&desk.queues),
+            skills: sorted(&desk.skills),
+        }
+    }
+}
+
+fn sorted(names: &[String]) -> Vec<String> {
+    let mut names = names.to_vec();
+    names.sort_unstable();
+    names
+}
+
+/// Sessions and desks that nobody is named with yet.
+#[derive(Debug, Default)]
+pub(super) struct Candidates {
+    wishes: HashMap<Wish, BTreeSet<Turn>>,
+    classes: HashMap<Class, HashMap<Media, BTreeSet<Idle>>>,
+    held: HashMap<LogId, Millis>,
+    holds: VecDeque<(Millis, LogId)>,
+}
+
+impl Candidates {
+    pub(super) fn seek(&mut self, session: &WaitingSession) {
+        let wishing = self.wishes.entry(Wish::of(session)).or_default();
+        wishing.insert(turn(session));
+    }
+
+    pub(super) fn unseek(&mut self, session: &WaitingSession) {
+        let wish = Wish::of(session);
+        if let Some(wishing) = self.wishes.get_mut(&wish) {
+            wishing.remove(&turn(session));
+            if wishing.is_empty() {
+                self.wishes.remove(&wish);
+            }
+        }
+    }
+
+    pub(super) fn enlist(&mut self, desk: &ReadyDesk) {
+        for media in free(desk) {
+            let alike = self.classes.entry(Class::of(desk)).or_default();
+            alike
+                .entry(media)
+                .or_default()
+                .insert((desk.idle_since, desk.desk));
+        }
+    }
+
+    pub(super) fn delist(&mut self, desk: &ReadyDesk) {
+        let class = Class::of(desk);
+        let Some(alike) = self.classes.get_mut(&class) else {
+            return;
+        };
+        for media in free(desk) {
+            if let Some(idle) = alike.get_mut(&media) {
+                idle.remove(&(desk.idle_since, desk.desk));
+            }
+        }
+        alike.retain(|_, idle| !idle.is_empty());
+        if alike.is_empty() {
+            self.classes.remove(&class);
+        }
+    }
+
+    /// Holds one that was named; it is no candidate meanwhile.
+    pub(super) fn hold(&mut self, log: LogId, until: Millis) {
+        self.held.insert(log, until);
+        self.holds.push_back((until, log));
+    }
+
+    pub(super) fn is_held(&self, log: LogId) -> bool {
+        self.held.contains_key(&log)
+    }
+
+    /// Ends a hold; `false`: there was none.
+    pub(super) fn release(&mut self, log: LogId) -> bool {
+        self.held.remove(&log).is_some()
+    }
+
+    /// Ends one of the holds that have lasted too long, and says whose.
+    pub(super) fn release_late(&mut self, now: Millis) -> Option<LogId> {
+        while let Some((until, log)) = self.holds.front().copied()
+            && until <= now
+        {
+            self.holds.pop_front();
+            // It may have been held again since.
+            if self.held.get(&log) == Some(&until) {
+                self.held.remove(&log);
+                return Some(log);
+            }
+        }
+        None
+    }
+
+    /// The first in turn who wishes the same as this one.
+    pub(super) fn first_like(&self, session: &WaitingSession) -> Option<LogId> {
+        let (.., first) = self.wishes.get(&Wish::of(session))?.first()?;
+        Some(*first)
+    }
+
+    /// The first in turn whom this desk admits.
+    pub(super) fn first_for(&self, desk: &ReadyDesk) -> Option<LogId> {
+        let media: Vec<Media> = free(desk).collect();
+        let met = self
+            .wishes
+            .iter()
+            .filter(|(wish, _)| media.contains(&wish.media) && wish.is_met_by(&desk.queues, &desk.skills));
+        let (.., first) = met.filter_map(|(_, wishing)| wishing.first()).min()?;
+        Some(*first)
+    }
+
+    /// The first of each wish, in turn.
+    pub(super) fn firsts(&self) -> Vec<LogId> {
+        let mut firsts: Vec<&Turn> = self.wishes.values().filter_map(BTreeSet::first).collect();
+        firsts.sort_unstable();
+        firsts.into_iter().map(|(.., session)| *session).collect()
+    }
+
+    /// The desk to ask for a session, by the rule of [`best_pair`](crate::log::matching::best_pair).
+    pub(super) fn desk_for(
+        &self,
+        session: &WaitingSession,
+        ready: &HashMap<LogId, ReadyDesk>,
+    ) -> Option<LogId> {
+        let may_be_asked = |desk: &LogId| {
+            let desk = ready.get(desk).filter(|desk| !self.is_held(desk.desk))?;
+            admits(desk, session).then_some(desk)
+        };
+        if let Some(preferred) = session.prefer.filter(|desk| !session.avoid.contains(desk))
+            && may_be_asked(&preferred).is_some()
+        {
+            return Some(preferred);
+        }
+        let wish = Wish::of(session);
+        let classes = self
+            .classes
+            .iter()
+            .filter(|(class, _)| wish.is_met_by(&class.queues, &class.skills));
+        let idlest = classes.filter_map(|(_, alike)| {
+            let mut idle = alike.get(&session.media)?.iter();
+            idle.find(|(_, desk)| !session.avoid.contains(desk))
+        });
+        if let Some((_, desk)) = idlest.min() {
+            return Some(*desk);
+        }
+        let again = session.avoid.iter().filter_map(may_be_asked);
+        again
+            .min_by_key(|desk| (session.prefer != Some(desk.desk), desk.idle_since, desk.desk))
+            .map(|desk| desk.desk)
+    }
+}
+
+/// The media that a desk has a place for.
+fn free(desk: &ReadyDesk) -> impl Iterator<Item = Media> {
+    let free = desk.free.iter().filter(|(_, places)| *places > 0);
+    free.map(|(media, _)| *media)
+}
