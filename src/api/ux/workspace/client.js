@@ -10,6 +10,13 @@ const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 30000;
 const RESUME_LIMIT = 256;
 
+/** A call that no server answered. */
+class Unreachable extends Error {
+  constructor() {
+    super('The server cannot be reached. Try again in a moment.');
+  }
+}
+
 /** An answer that says no. `status` is the service's, `retryAfterMs` when it gave one. */
 export class Refusal extends Error {
   constructor(status, retryAfterMs) {
@@ -123,7 +130,7 @@ export class AgentClient {
     const { base, token, fetch } = this.#options;
     const headers = { Authorization: `Bearer ${typeof token === 'function' ? await token() : token}` };
     if (type) headers['Content-Type'] = type;
-    return fetch(`${base}${path}`, { method, headers, body, cache: 'no-store' });
+    return fetch(`${base}${path}`, { method, headers, body, cache: 'no-store' }).catch(() => { throw new Unreachable(); });
   }
 
   async #connect() {
@@ -134,7 +141,8 @@ export class AgentClient {
     } catch (error) {
       const code = error instanceof Refusal ? Math.floor(error.status.code / 100) : 0;
       if (code === 401 || code === 403) return this.stop('signed-out');
-      this.#emit('error', error);
+      // That the connection is lost is shown already.
+      if (!(error instanceof Unreachable)) this.#emit('error', error);
       return this.#retry();
     }
     if (!this.#live) return;
