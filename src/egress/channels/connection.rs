@@ -71,7 +71,10 @@ impl Channels {
         match delivery.notice {
             Notice::Said { n } => self.say(shards, delivery, &channel, n).await,
             Notice::Replied { after } => self.say(shards, delivery, &channel, delivery.id.n + after).await,
-            Notice::Fetch { after } => self.fetch(shards, delivery, delivery.id.n + after).await,
+            Notice::Fetch { after } => {
+                self.fetch(shards, delivery, &channel, delivery.id.n + after)
+                    .await
+            }
             Notice::Arrived
             | Notice::Started
             | Notice::Finished

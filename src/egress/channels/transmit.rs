@@ -147,7 +147,7 @@ pub async fn refer(shards: &Shards, delivery: &Delivery, channel: &Stored<Channe
 }
 
 /// The dialect of a provider by its name in provisioning.
-fn dialect(name: &str) -> Option<&'static dyn Provider> {
+pub(super) fn dialect(name: &str) -> Option<&'static dyn Provider> {
     if name == ThirdParty.name() {
         return Some(&ThirdParty);
     }

@@ -29,6 +29,13 @@ pub fn scheme(scheme: &str, secret: &SecretString) -> Result<String, String> {
     }
 }
 
+/// Whether an address lies at an origin, and not at one whose name only begins like it.
+#[must_use]
+pub fn lies_at(url: &str, origin: &str) -> bool {
+    let rest = url.strip_prefix(origin.trim_end_matches('/'));
+    rest.is_some_and(|rest| rest.starts_with('/'))
+}
+
 /// Posts a form.
 #[must_use]
 pub fn post_form(url: String, authorization: String, fields: &[(&str, &str)]) -> HttpCall {
@@ -72,6 +79,22 @@ pub fn lacks(what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_lies_at_an_origin_does() {
+        let origin = "https://api.example.com";
+        assert!(lies_at("https://api.example.com/files/1", origin));
+        for other in [
+            "https://api.example.com.evil.example/files/1",
+            "https://api.example.com@evil.example/files/1",
+            "https://api.example.com:8443/files/1",
+            "http://api.example.com/files/1",
+            "https://evil.example/?https://api.example.com/",
+            "https://api.example.com",
+        ] {
+            assert!(!lies_at(other, origin), "{other}");
+        }
+    }
 
     #[test]
     fn a_secret_that_would_break_the_header_is_refused_without_being_told() {

@@ -159,6 +159,12 @@ pub trait Provider: Sync {
         false
     }
 
+    /// The value of `authorization` that opens a customer's file at this address, where the provider keeps files for its accounts alone.
+    /// `None` for an address that is not the provider's own: nobody else is shown its credentials.
+    fn opens(&self, _account: &Account, _url: &str) -> Option<String> {
+        None
+    }
+
     /// The request that sends a message.
     ///
     /// # Errors

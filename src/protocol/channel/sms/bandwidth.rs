@@ -25,6 +25,9 @@ use crate::protocol::channel::{
 };
 use crate::protocol::channel::{call, form};
 
+/// Where it is called, and where it keeps files.
+const HOST: &str = "messaging.bandwidth.com";
+
 /// See the module.
 #[derive(Debug)]
 pub struct Bandwidth;
@@ -57,6 +60,13 @@ impl Provider for Bandwidth {
         true
     }
 
+    fn opens(&self, account: &Account, url: &str) -> Option<String> {
+        let ours = call::lies_at(url, &account.origin(HOST));
+        let pair = account.credential("user").zip(account.credential("password"));
+        pair.filter(|_| ours)
+            .map(|(user, password)| call::basic(&user, &password))
+    }
+
     fn send(&self, account: &Account, message: &Outbound) -> Result<HttpCall, String> {
         let user = account.credential("user").ok_or_else(|| call::lacks("user"))?;
         let password = account
@@ -79,7 +89,7 @@ impl Provider for Bandwidth {
         if !media.is_empty() {
             body["media"] = json!(media);
         }
-        let origin = account.origin("messaging.bandwidth.com");
+        let origin = account.origin(HOST);
         let url = format!("{origin}/api/v2/users/{}/messages", form::segment(id));
         call::post_json(url, call::basic(&user, &password), &body)
     }

@@ -12,6 +12,7 @@ use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use secrecy::SecretString;
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -29,6 +30,9 @@ use crate::protocol::channel::{call, form};
 
 /// Codes that are not the message's fault: the account is not active, the number's queue is full.
 const NOT_ITS_FAULT: [u32; 2] = [20_005, 21_611];
+
+/// Where it is called, and where it keeps files.
+const HOST: &str = "api.twilio.com";
 
 /// See the module.
 #[derive(Debug)]
@@ -146,19 +150,17 @@ impl Provider for Twilio {
         true
     }
 
+    fn opens(&self, account: &Account, url: &str) -> Option<String> {
+        let ours = call::lies_at(url, &account.origin(HOST));
+        let user = user(account).filter(|_| ours);
+        user.map(|(user, password)| call::basic(&user, &password))
+    }
+
     fn send(&self, account: &Account, message: &Outbound) -> Result<HttpCall, String> {
         let sid = account
             .credential("accountSid")
             .ok_or_else(|| call::lacks("accountSid"))?;
-        let (user, password) = match (account.credential("apiKey"), account.credential("apiSecret")) {
-            (Some(key), Some(secret)) => (key, secret),
-            _ => (
-                sid.clone(),
-                account
-                    .credential("authToken")
-                    .ok_or_else(|| call::lacks("authToken"))?,
-            ),
-        };
+        let (user, password) = user(account).ok_or_else(|| call::lacks("authToken"))?;
         let text = words(message, false);
         let status_url = message.status_url.as_deref().map(|url| {
             let joint = if url.contains('?') { '&' } else { '?' };
@@ -175,10 +177,7 @@ impl Provider for Twilio {
         fields.extend(links(message).take(MOST_MEDIA).map(|link| ("MediaUrl", link)));
         fields.extend(status_url.as_deref().map(|url| ("StatusCallback", url)));
         let sid = form::segment(secrecy::ExposeSecret::expose_secret(&sid));
-        let url = format!(
-            "{}/2010-04-01/Accounts/{sid}/Messages.json",
-            account.origin("api.twilio.com")
-        );
+        let url = format!("{}/2010-04-01/Accounts/{sid}/Messages.json", account.origin(HOST));
         Ok(call::post_form(url, call::basic(&user, &password), &fields))
     }
 
@@ -190,6 +189,16 @@ impl Provider for Twilio {
         let why = || (answer.code.map(|code| code.to_string()), answer.message);
         by_status(status, retry_after, why).unwrap_or_else(|| accepted(answer.sid, retry_after))
     }
+}
+
+/// Who calls: a key, or the account itself.
+fn user(account: &Account) -> Option<(SecretString, SecretString)> {
+    let key = account.credential("apiKey").zip(account.credential("apiSecret"));
+    key.or_else(|| {
+        account
+            .credential("accountSid")
+            .zip(account.credential("authToken"))
+    })
 }
 
 #[derive(Deserialize, Default)]

@@ -2,15 +2,20 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
 
-use super::given::{CUSTOMER, INBOUND, PUBLIC, Site, TWILIO_TOKEN, fields, text, twilio, twilio_signs};
+use super::given::{
+    CUSTOMER, INBOUND, More, PUBLIC, Site, Store, TWILIO_TOKEN, fields, text, twilio, twilio_signs,
+};
 use super::journey::{FILE, sees, sends_a_file, takes};
 use crate::net_server::on_a_core;
 use crate::support::part::eventually;
 use crate::support::process::get;
-use crate::support::receiver::{Say, Seen};
+use crate::support::receiver::{Receiver, Say, Seen};
 use crate::support::whole::ADMIN_KEY;
+use crate::workspace::desktop::Desktop;
 
 /// Twilio, for a message that is nothing but a file.
 fn mms(seen: &Seen) -> Say {
@@ -20,6 +25,58 @@ fn mms(seen: &Seen) -> Say {
         true => Say::json(201, r#"{"sid":"MM-1","status":"queued"}"#),
         false => twilio(seen),
     }
+}
+
+/// What customers send.
+const PICTURE: &str = "planted picture";
+
+/// Twilio keeps files for its accounts alone, and sends on to where they lie. Whoever keeps them there is shown no credentials; an address
+/// inside the house leads nowhere.
+async fn a_file_is_fetched_where_its_provider_sends_on_to() {
+    let keeper = Receiver::judging(|seen| match seen.header("authorization") {
+        "" => Say::json(200, PICTURE),
+        _ => Say::json(400, "credentials"),
+    });
+    let kept = keeper.url("/kept");
+    let pair = STANDARD.encode(format!("AC1:{TWILIO_TOKEN}"));
+    let judge = move |seen: &Seen| match (seen.path.as_str(), seen.header("authorization")) {
+        ("/media/1", known) if known == format!("Basic {pair}") => {
+            Say::json(307, "").with("location", "/media/2")
+        }
+        ("/media/2", _) => Say::json(302, "").with("location", &kept),
+        ("/media/3", _) => Say::json(302, "").with("location", "http://169.254.169.254/latest"),
+        ("/media/4", _) => Say::json(302, "").with("location", "/media/4"),
+        _ => Say::json(401, ""),
+    };
+    let site = Site::new(Store::Embedded, judge, &More::default());
+    let mut message = text("SM1", CUSTOMER, "planted: look");
+    message["NumMedia"] = json!("3");
+    for (n, which) in [1, 4, 3].into_iter().enumerate() {
+        message[format!("MediaUrl{n}")] = json!(site.provider.url(&format!("/media/{which}")));
+        message[format!("MediaContentType{n}")] = json!("text/plain");
+    }
+    let told = twilio_signs(&[(TWILIO_TOKEN, INBOUND, message)]);
+    assert_eq!(told[0].post(&site), 200);
+    let mut alice = site.node().agent("alice", "sms").await;
+    takes(&mut alice).await;
+    let files = |frame: &Value| {
+        let lines = frame["messages"].as_array().into_iter().flatten();
+        lines.filter(|line| line["file"].is_object()).count()
+    };
+    let seen = |desktop: &Desktop| desktop.memory.seen.iter().map(files).sum::<usize>();
+    if seen(&alice) == 0 {
+        alice.until("the file", |frame| files(frame) > 0).await;
+    }
+    // The first and where it sends on; the second goes round no more than a few times; the third leads nowhere.
+    site.provider.seen(7);
+    assert_eq!((seen(&alice), keeper.count()), (1, 1));
+    drop(alice);
+    site.logs_hold_none_of(&["/media/", "/kept"]);
+}
+
+#[test]
+fn a_file_is_fetched_where_its_provider_sends_on_to_and_nowhere_inside() {
+    on_a_core(a_file_is_fetched_where_its_provider_sends_on_to());
 }
 
 async fn a_file_leaves_as_media_and_ends_with_its_customer(mut site: Site) {
