@@ -129,7 +129,7 @@ fn a_peer_in_trouble_is_asked_again_with_the_same_bytes_and_one_that_refuses_is_
         let peer = Receiver::start(Say::json(200, r#"{"messageId":"m"}"#));
         peer.script([
             Say::json(503, ""),
-            Say::json(500, ""),
+            Say::reset(),
             Say::json(200, r#"{"messageId":"m1"}"#),
             Say::json(400, "no"),
         ]);

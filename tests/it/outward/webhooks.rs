@@ -77,20 +77,28 @@ fn a_subscriber_hears_of_a_chat_that_starts_and_finishes() {
 #[test]
 fn only_200_is_success_and_the_same_notice_comes_again_before_the_next() {
     let hook = Receiver::start(Say::json(200, ""));
-    hook.script([Say::json(204, ""), Say::json(302, ""), Say::json(200, "")]);
+    hook.script([
+        Say::json(204, ""),
+        Say::json(302, "").with("location", "/elsewhere"),
+        Say::reset(),
+        Say::garbled(),
+        Say::json(200, ""),
+    ]);
     let whole = Whole::start(&[]);
     whole.provision(
         "webhooks",
         json!({"name": "all", "url": hook.url("/"), "secret": "s", "retryTimeoutMs": 200, "retryAttempts": 5}),
     );
     a_chat(&whole);
-    let seen = hook.seen(4);
+    let seen = hook.seen(6);
     assert!(
-        seen[..3].iter().all(|one| one.body == seen[0].body),
+        seen[..5]
+            .iter()
+            .all(|one| (&one.path, &one.body) == (&seen[0].path, &seen[0].body)),
         "one body over all attempts"
     );
     assert_eq!(event(&seen[0])["event"], "STARTED");
-    assert_eq!(event(&seen[3])["event"], "FINISHED");
+    assert_eq!(event(&seen[5])["event"], "FINISHED");
 }
 
 #[test]
