@@ -46,7 +46,8 @@ pub enum Basis {
     Peer {
         /// Whose open session.
         peer: PeerKey,
-        /// What opens one: at least one record. Written before the records, in the same step.
+        /// What opens one, written before the records in the same step. Empty: nothing does, and a peer without an open session is
+        /// answered [`Answer::Closed`].
         opening: Vec<NewRecord>,
         /// Effects that only an opening causes; numbered from the first opening record.
         opening_effects: Vec<NewEffect>,
@@ -218,7 +219,7 @@ pub enum Answer {
         /// Where the log stands.
         top: Position,
     },
-    /// Admitted into a log that is over or does not exist.
+    /// Admitted into a log that is over or does not exist, or for a peer who has no session open.
     Closed,
     /// The peer of [`Append::guard`] is opted out. Nothing was written.
     OptedOut,

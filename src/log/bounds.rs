@@ -64,7 +64,9 @@ impl Append {
             ..
         } = &self.basis
         {
-            records(opening)?;
+            if !opening.is_empty() {
+                records(opening)?;
+            }
             effects(opening_effects)?;
             bytes += record_bytes(opening);
             check_peer(peer)?;

@@ -1,5 +1,6 @@
 //! A customer's message by a channel, admitted in one round trip: into the open session of the peer if there is one, else into
-//! one that the same append opens (DESIGN 3.1). Runs on the core that owns the peer's partition.
+//! one that the same append opens (DESIGN 3.1). For a peer whose session this core knows, what would open one is not even made.
+//! Runs on the core that owns the peer's partition.
 
 use std::rc::Rc;
 
@@ -8,8 +9,9 @@ use tokio::sync::oneshot;
 
 use crate::log::{
     Answer, Append, Basis, Index, Key, LogError, NewEffect, NewRecord, PeerKey, StoredBody, StoredRecord,
+    TimerChange,
 };
-use crate::model::{Effect, LogId, Position, Spread};
+use crate::model::{Effect, LogId, Millis, Position, Spread};
 use crate::session::{Arrival, Open, Rejection, Session, SessionInput};
 use crate::telemetry::names;
 
@@ -17,6 +19,7 @@ use super::error::ShardError;
 use super::handle::Shards;
 use super::link::Command;
 use super::machine::{Context, Machine, Step, encode_effect};
+use super::machines::open_for_ms;
 use super::slot::Slot;
 use super::table::CoreTable;
 
@@ -60,6 +63,14 @@ type AdmissionResult = Result<Admitted, ShardError<Rejection>>;
 pub struct AdmissionAsk {
     pub(super) admission: Box<Admission>,
     pub(super) reply: oneshot::Sender<AdmissionResult>,
+}
+
+/// What opens a session, or, for one that is open, nothing but what keeps it.
+struct Opening {
+    records: Vec<NewRecord>,
+    effects: Vec<Effect>,
+    timers: Vec<TimerChange>,
+    indexes: Vec<Index>,
 }
 
 /// The parts of the append, and what became of them in memory.
@@ -116,7 +127,8 @@ impl CoreTable {
 
     async fn admit(self: &Rc<Self>, admission: Admission) -> AdmissionResult {
         let deadline = self.clock.now() + self.options.decide_deadline;
-        let written = self.written(&admission)?;
+        let mut known = self.peers.borrow().get(&admission.peer).copied();
+        let mut written = self.written(&admission, known)?;
         loop {
             match self.log.append(written.append.clone()).await {
                 Ok(Answer::Appended {
@@ -144,6 +156,11 @@ impl CoreTable {
                 }
                 Ok(Answer::KeyReused) => return Err(ShardError::KeyReused),
                 Ok(Answer::OptedOut) => return Err(ShardError::OptedOut),
+                // The session is over, or another is the peer's by now.
+                Ok(Answer::Closed) if known.take().is_some() => {
+                    self.peers.borrow_mut().remove(&admission.peer);
+                    written = self.written(&admission, None)?;
+                }
                 Ok(Answer::Refused { .. } | Answer::Closed) => {
                     return Err(ShardError::unavailable("a fresh session id was taken"));
                 }
@@ -155,62 +172,80 @@ impl CoreTable {
         }
     }
 
-    /// The append: what opens a session, should one be needed, and the message.
-    fn written(&self, admission: &Admission) -> Result<Written, ShardError<Rejection>> {
+    /// The append: the message, and, unless the peer is believed to have a session open, what opens one.
+    fn written(&self, admission: &Admission, known: Option<LogId>) -> Result<Written, ShardError<Rejection>> {
         let now = self.wall();
-        let log = LogId::session(now, admission.entropy, admission.spread);
-        let mut fresh = uuid::Uuid::now_v7;
         let open = &admission.opening;
-        let input = SessionInput::Open(Box::new(open.clone()));
-        let mut context = Context {
-            log,
-            top: 0,
-            now,
-            liveness: self.options.liveness,
-            fresh: &mut fresh,
+        let fresh = || LogId::session(now, admission.entropy, admission.spread);
+        let log = known.unwrap_or_else(fresh);
+        let opening = match known {
+            Some(_) => Opening {
+                records: Vec::new(),
+                effects: Vec::new(),
+                timers: Vec::new(),
+                indexes: vec![Index::Open(open.tenant)],
+            },
+            None => self.opening(log, open, now)?,
         };
-        let step: Step<Session> =
-            Machine::decide(&Session::default(), &input, &mut context).map_err(ShardError::Rejected)?;
         let channel = open.terms.links.channel.as_deref().unwrap_or_default();
         let records = admission
             .arrival
-            .records(open.participant, now, &mut fresh)
+            .records(open.participant, now, &mut uuid::Uuid::now_v7)
             .map_err(ShardError::Rejected)?;
         let effects = admission.arrival.effects(open.tenant, channel);
-        let quiet = self.quiet(&admission.peer, &effects);
-        let mut indexes = step.indexes;
+        let quiet = known.and_then(|log| self.quiet(log, &effects));
+        let mut indexes = opening.indexes;
         indexes.extend(admission.indexes.iter().cloned());
         let append = Append {
             log,
             basis: Basis::Peer {
                 peer: admission.peer.clone(),
-                opening: step.records.iter().map(Session::encode).collect(),
-                opening_effects: self.stored(&step.effects),
+                opening: opening.records,
+                opening_effects: self.stored(&opening.effects),
                 quiet,
             },
             records: records.iter().map(Session::encode).collect(),
             key: Some(admission.key.clone()),
             guard: None,
             effects: self.stored(&effects),
-            timers: step.timers,
+            timers: opening.timers,
             indexes,
-            expire_ms: step.expire_ms,
+            expire_ms: open_for_ms(open.asynchronous, open.terms.keep_ms),
             closes: false,
         };
         Ok(Written {
             append,
-            opening_effects: step.effects,
+            opening_effects: opening.effects,
             effects,
             quiet,
         })
     }
 
+    /// What opens a session.
+    fn opening(&self, log: LogId, open: &Open, now: Millis) -> Result<Opening, ShardError<Rejection>> {
+        let input = SessionInput::Open(Box::new(open.clone()));
+        let mut context = Context {
+            log,
+            top: 0,
+            now,
+            liveness: self.options.liveness,
+            fresh: &mut uuid::Uuid::now_v7,
+        };
+        let step: Step<Session> =
+            Machine::decide(&Session::default(), &input, &mut context).map_err(ShardError::Rejected)?;
+        Ok(Opening {
+            records: step.records.iter().map(Session::encode).collect(),
+            effects: step.effects,
+            timers: step.timers,
+            indexes: step.indexes,
+        })
+    }
+
     /// Where the peer's session stands, if this core has it in memory and nothing follows there from what these effects are for.
-    fn quiet(&self, peer: &PeerKey, effects: &[Effect]) -> Option<Position> {
+    fn quiet(&self, log: LogId, effects: &[Effect]) -> Option<Position> {
         if !matches!(effects, [Effect::Heard]) {
             return None;
         }
-        let log = self.peers.borrow().get(peer).copied()?;
         let slot = self.sessions.get(log)?;
         let inner = slot.inner.borrow();
         let replica = inner.replica.as_ref()?;

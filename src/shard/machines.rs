@@ -31,6 +31,12 @@ const ASYNCHRONOUS_MS: u64 = SLEEP_MS + HOUR_MS;
 const CLOSED_MS: u64 = 24 * HOUR_MS;
 const DESK_MS: u64 = 7 * 24 * HOUR_MS;
 
+/// How long the log of an open session is kept from its last append on, in milliseconds.
+pub(super) fn open_for_ms(asynchronous: bool, keep_ms: u64) -> u64 {
+    let needed_ms = if asynchronous { ASYNCHRONOUS_MS } else { LIVE_MS };
+    needed_ms.max(keep_ms)
+}
+
 impl Machine for Session {
     const KEEPS_RECORDS: bool = true;
 
@@ -66,10 +72,8 @@ impl Machine for Session {
         }
         let expire_ms = if decision.marks.closes || self.closed_at().is_some() {
             CLOSED_MS
-        } else if known.is_some_and(|(_, asynchronous, _)| asynchronous) {
-            ASYNCHRONOUS_MS
         } else {
-            LIVE_MS
+            open_for_ms(known.is_some_and(|(_, asynchronous, _)| asynchronous), 0)
         };
         let keep_ms = known.map_or(0, |(.., keep_ms)| keep_ms);
         Ok(step(decision, indexes, expire_ms.max(keep_ms), &context.liveness))

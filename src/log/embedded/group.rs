@@ -133,6 +133,7 @@ impl<'t> Group<'t> {
                     ..into(log)
                 }),
                 Some((log, _)) => Ok(into(log)),
+                None if opening.is_empty() => Err(Answer::Closed),
                 None if top.n > 0 => Err(Answer::Refused { top }),
                 None => Ok(Target {
                     opening,

@@ -137,6 +137,7 @@ impl State {
                     ..into(log)
                 }),
                 Some(log) => Ok(into(log)),
+                None if opening.is_empty() => Err(Answer::Closed),
                 None if top.n > 0 => Err(Answer::Refused { top }),
                 None => Ok(Target {
                     opening,

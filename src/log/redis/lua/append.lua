@@ -262,6 +262,8 @@ local function append(keys, args)
       if top.n == at_n and top.hash == at_hash then
         effects = {}
       end
+    elseif openings == 0 then
+      return says({'C'})
     elseif top then
       return says({'R', top.n, top.hash})
     end

@@ -37,11 +37,6 @@ pub(crate) async fn too_much_is_refused_and_nothing_is_written(h: &impl Harness)
         change(&mut append);
         refused(log.append(append).await);
     }
-    let mut without_opening = to_peer(beside(h, id), &peer(), "x");
-    if let Basis::Peer { opening, .. } = &mut without_opening.basis {
-        opening.clear();
-    }
-    refused(log.append(without_opening).await);
     let long_peer = PeerKey(Bytes::from(vec![b'p'; MAX_PEER_BYTES + 1]));
     refused(log.append(to_peer(beside(h, id), &long_peer, "x")).await);
     refused(log.tops(partition(&*log, id), vec![id; MAX_BATCH + 1]).await);

@@ -89,6 +89,7 @@ macro_rules! conformance {
             keys::a_repeat_of_an_opening_names_the_session_it_opened,
             peers::a_peer_without_a_session_gets_one,
             peers::a_peer_with_an_open_session_is_heard_in_it,
+            peers::who_would_open_nothing_is_told_that_nothing_is_open,
             peers::where_nothing_follows_the_effects_of_a_message_are_left_out,
             peers::of_two_that_open_at_once_one_does,
             peers::a_peer_whose_session_is_over_gets_another,

@@ -87,6 +87,25 @@ pub(crate) async fn where_nothing_follows_the_effects_of_a_message_are_left_out(
     assert_eq!(waiting, ["stale", "invented"]);
 }
 
+pub(crate) async fn who_would_open_nothing_is_told_that_nothing_is_open(h: &impl Harness) {
+    let (log, id, peer) = (h.core(), session(h), peer());
+    let say = |text: &str| {
+        let mut append = to_peer(beside(h, id), &peer, text);
+        if let Basis::Peer { opening, .. } = &mut append.basis {
+            opening.clear();
+        }
+        append
+    };
+    assert_eq!(log.append(say("nobody")).await.unwrap(), Answer::Closed);
+    appended(&*log, id, &peer, "hello").await;
+    written(&*h.other_node(), say("again")).await;
+    assert_eq!(texts(&*log, id).await, ["opening", "hello", "again"]);
+    let mut closing = admitted(id, "bye");
+    closing.closes = true;
+    written(&*log, closing).await;
+    assert_eq!(log.append(say("late")).await.unwrap(), Answer::Closed);
+}
+
 pub(crate) async fn of_two_that_open_at_once_one_does(h: &impl Harness) {
     let (one, other, peer) = (h.core(), h.other_node(), peer());
     let first = session(h);
