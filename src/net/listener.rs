@@ -6,6 +6,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
@@ -72,7 +73,10 @@ impl ListenerLimits {
 
 /// Counts the open connections of the whole node; one for all cores and addresses that share the bounds.
 #[derive(Clone, Debug)]
-pub struct Gate {
+pub struct Gate(Arc<Doors>);
+
+#[derive(Debug)]
+struct Doors {
     total: Permits<()>,
     addresses: Permits<IpAddr>,
     neighbourhoods: Permits<IpAddr>,
@@ -82,12 +86,11 @@ pub struct Gate {
 #[derive(Debug)]
 pub struct Place(Permit<()>);
 
-/// A connection's right to be open. Dropping it gives everything back.
+/// A connection's right to be open. Dropping it gives everything back. Small: there are as many as connections.
 #[derive(Debug)]
 pub struct Admission {
-    _total: Permit<()>,
-    _address: Permit<IpAddr>,
-    _neighbourhood: Permit<IpAddr>,
+    gate: Gate,
+    ip: IpAddr,
     load: Option<Load>,
 }
 
@@ -100,6 +103,14 @@ impl Admission {
 
 impl Drop for Admission {
     fn drop(&mut self) {
+        let Doors {
+            total,
+            addresses,
+            neighbourhoods,
+        } = self.gate.0.as_ref();
+        addresses.give_back(&self.ip);
+        neighbourhoods.give_back(&neighbourhood(self.ip));
+        total.give_back(&());
         metrics::gauge!(names::CONNECTIONS).decrement(1.0);
     }
 }
@@ -119,20 +130,20 @@ impl Gate {
     /// A gate with the bounds of `limits`.
     pub fn new(limits: &ListenerLimits) -> Self {
         let total = limits.connections;
-        Self {
+        Self(Arc::new(Doors {
             total: Permits::new(total, total),
             addresses: Permits::new(total, limits.per_address),
             neighbourhoods: Permits::new(total, limits.per_neighbourhood),
-        }
+        }))
     }
 
     /// Waits for a place. Cancel-safe.
     pub async fn place(&self) -> Place {
         loop {
-            if let Ok(permit) = self.total.take(()) {
+            if let Ok(permit) = self.0.total.take(()) {
                 return Place(permit);
             }
-            self.total.freed().await;
+            self.0.total.freed().await;
         }
     }
 
@@ -142,24 +153,23 @@ impl Gate {
     /// [`NotAdmitted`] when `ip` or its neighbourhood has as many as it may.
     pub fn admit(&self, place: Place, ip: IpAddr) -> Result<Admission, NotAdmitted> {
         let ip = ip.to_canonical();
-        let address = self.addresses.take(ip).map_err(|_| NotAdmitted::Address)?;
-        let near = neighbourhood(ip);
-        let neighbourhood = self
-            .neighbourhoods
-            .take(near)
-            .map_err(|_| NotAdmitted::Neighbourhood)?;
+        let address = self.0.addresses.take(ip).map_err(|_| NotAdmitted::Address)?;
+        let near = self.0.neighbourhoods.take(neighbourhood(ip));
+        let near = near.map_err(|_| NotAdmitted::Neighbourhood)?;
+        address.keep();
+        near.keep();
+        place.0.keep();
         metrics::gauge!(names::CONNECTIONS).increment(1.0);
         Ok(Admission {
-            _total: place.0,
-            _address: address,
-            _neighbourhood: neighbourhood,
+            gate: self.clone(),
+            ip,
             load: None,
         })
     }
 
     /// How many connections were let in and are open, for the metric.
     pub fn open(&self) -> usize {
-        self.addresses.open()
+        self.0.addresses.open()
     }
 }
 

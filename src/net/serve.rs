@@ -144,7 +144,7 @@ impl Server {
             let Some(begun) = next else { continue };
             let server = self.clone();
             tokio::task::spawn_local(async move {
-                if let Err(reason) = server.connection(begun).await {
+                if let Err(reason) = server.begin(begun).await {
                     metrics::counter!(names::TURNED_AWAY, "reason" => reason.label()).increment(1);
                     tracing::debug!(%reason, "connection turned away");
                 }
@@ -164,7 +164,8 @@ impl Server {
         })
     }
 
-    async fn connection(self, begun: Begun) -> Result<(), Turned> {
+    /// Lets a connection in, and serves it in a task of its own: what the handshake needed is not kept for as long as it is open.
+    async fn begin(self, begun: Begun) -> Result<(), Turned> {
         let Begun {
             mut stream,
             addr,
@@ -182,7 +183,6 @@ impl Server {
         if let Some(load) = load {
             admission.count(load);
         }
-        let retain = self.drain.retain(Phase::Flushing);
         let http2 = stream.is_http2();
         let peer = Peer {
             addr: client,
@@ -197,13 +197,11 @@ impl Server {
             drain,
             ..
         } = self;
-        // Boxed: the task keeps room for the larger of the two only while it runs it.
         if http2 {
-            Box::pin(serve_h2(stream, peer, admission, service, http, scratch, drain)).await;
+            tokio::task::spawn_local(serve_h2(stream, peer, admission, service, http, scratch, drain));
         } else {
-            Box::pin(serve_h1(stream, peer, admission, service, http, scratch, drain)).await;
+            tokio::task::spawn_local(serve_h1(stream, peer, admission, service, http, scratch, drain));
         }
-        drop(retain);
         Ok(())
     }
 

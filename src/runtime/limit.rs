@@ -242,9 +242,14 @@ impl<K: Hash + Eq + Clone> Permits<K> {
         open.total += 1;
         drop(open);
         Ok(Permit {
-            shared: Arc::clone(&self.shared),
+            shared: Some(Arc::clone(&self.shared)),
             key,
         })
+    }
+
+    /// Gives back one that was [kept](Permit::keep).
+    pub fn give_back(&self, key: &K) {
+        self.shared.give_back(key);
     }
 
     /// Resolves when a permit may be free in total. Another taker can be quicker, so check again.
@@ -270,25 +275,41 @@ impl<K> Shared<K> {
     }
 }
 
+impl<K: Hash + Eq> Shared<K> {
+    fn give_back(&self, key: &K) {
+        let mut open = self.lock();
+        open.total = open.total.saturating_sub(1);
+        if let Some(count) = open.by_key.get_mut(key) {
+            *count -= 1;
+            if *count == 0 {
+                open.by_key.remove(key);
+            }
+        }
+        drop(open);
+        self.freed.notify_waiters();
+    }
+}
+
 /// The right to have one open. Dropping it gives it back.
 #[derive(Debug)]
 pub struct Permit<K: Hash + Eq> {
-    shared: Arc<Shared<K>>,
+    /// `None`: kept.
+    shared: Option<Arc<Shared<K>>>,
     key: K,
+}
+
+impl<K: Hash + Eq> Permit<K> {
+    /// Leaves giving it back to whoever has the [`Permits`] and the key anyway.
+    pub fn keep(mut self) {
+        self.shared = None;
+    }
 }
 
 impl<K: Hash + Eq> Drop for Permit<K> {
     fn drop(&mut self) {
-        let mut open = self.shared.lock();
-        open.total = open.total.saturating_sub(1);
-        if let Some(count) = open.by_key.get_mut(&self.key) {
-            *count -= 1;
-            if *count == 0 {
-                open.by_key.remove(&self.key);
-            }
+        if let Some(shared) = &self.shared {
+            shared.give_back(&self.key);
         }
-        drop(open);
-        self.shared.freed.notify_waiters();
     }
 }
 
@@ -363,6 +384,15 @@ mod tests {
         let _third = permits.take("other").unwrap();
         assert_eq!(permits.take("third").unwrap_err(), NoPermit::Total);
         drop(first);
+        permits.take("ip").unwrap();
+    }
+
+    #[test]
+    fn a_permit_that_was_kept_is_given_back_once() {
+        let permits = Permits::new(1, 1);
+        permits.take("ip").unwrap().keep();
+        assert_eq!(permits.take("ip").unwrap_err(), NoPermit::Total);
+        permits.give_back(&"ip");
         permits.take("ip").unwrap();
     }
 

@@ -41,7 +41,7 @@ pub(crate) struct Connection {
     flushed: Cell<bool>,
     /// Whether nothing was heard for [`REST_AFTER`] since the last request.
     quiet: Cell<bool>,
-    refusal: RefCell<Option<Refused>>,
+    refusal: RefCell<Option<Box<Refused>>>,
     broken: Cell<bool>,
     upgrade: RefCell<Option<OnUpgrade>>,
 }
@@ -110,6 +110,39 @@ impl Drop for UnderWay {
     }
 }
 
+/// A connection between two requests: all that it keeps where nothing is asked and nothing answered.
+pub(crate) struct Resting {
+    stream: Stream,
+    /// Sound bytes that nobody has looked at yet.
+    already: Vec<u8>,
+    /// Until the connection is given up; of a fresh one, until its first head must be there.
+    timer: Pin<Box<Sleep>>,
+}
+
+impl Resting {
+    /// A fresh connection.
+    pub(crate) fn new(stream: Stream, limits: &HttpLimits) -> Self {
+        Self {
+            stream,
+            already: Vec::new(),
+            timer: Box::pin(tokio::time::sleep(limits.header)),
+        }
+    }
+
+    /// Ready when the peer says something, with `true`, or has been silent for too long.
+    pub(crate) fn poll_stirring(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        if !self.already.is_empty() || self.stream.poll_readable(cx).is_ready() {
+            return Poll::Ready(true);
+        }
+        self.timer.as_mut().poll(cx).map(|()| false)
+    }
+
+    /// The connection itself.
+    pub(crate) fn into_stream(self) -> Stream {
+        self.stream
+    }
+}
+
 /// The judged connection, as hyper sees it.
 pub(crate) struct Guard {
     stream: Stream,
@@ -156,16 +189,20 @@ impl Clocks {
 
 impl Guard {
     pub(crate) fn new(
-        stream: Stream,
+        from: Resting,
         scratch: Scratch,
         limits: Rc<HttpLimits>,
         connection: Rc<Connection>,
     ) -> Self {
-        let timer = Box::pin(tokio::time::sleep(limits.header));
+        let Resting {
+            stream,
+            already,
+            timer,
+        } = from;
         Self {
             framing: Framing::new(limits.head),
             held: Vec::new(),
-            staged: Vec::new(),
+            staged: already,
             staged_from: 0,
             refused: false,
             ended: false,
@@ -187,24 +224,18 @@ impl Guard {
         !self.ended && !between_requests
     }
 
-    /// Nothing is asked and nothing answered: the connection takes as little memory as it can do with. `already`: sound bytes
-    /// that nobody has looked at yet.
+    /// Nothing is asked and nothing answered: what is left is a connection between two requests. `already`: sound bytes that were
+    /// taken and not looked at.
     ///
     /// # Errors
     /// When its keys cannot be taken over; the connection is lost.
-    pub(crate) fn rest(mut self, already: &[u8]) -> io::Result<Self> {
-        self.staged.extend_from_slice(already);
-        self.stream = self.stream.slim()?;
-        self.writing = WritePace::new(self.limits.write);
-        Ok(self)
-    }
-
-    /// Ready when the peer says something, with `true`, or has been silent for too long.
-    pub(crate) fn poll_stirring(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        if !self.staged.is_empty() || self.stream.poll_readable(cx).is_ready() {
-            return Poll::Ready(true);
-        }
-        self.reading.timer.as_mut().poll(cx).map(|()| false)
+    pub(crate) fn rest(self, already: &[u8]) -> io::Result<Resting> {
+        debug_assert!(self.framing.in_head() && self.held.is_empty() && !self.refused);
+        Ok(Resting {
+            stream: self.stream.slim()?,
+            already: [already, &self.staged[self.staged_from..]].concat(),
+            timer: self.reading.timer,
+        })
     }
 
     /// The connection itself.
@@ -322,7 +353,7 @@ impl Guard {
             refusal,
             target: judge.target(head).map(str::to_owned),
         };
-        *self.connection.refusal.borrow_mut() = Some(refused);
+        *self.connection.refusal.borrow_mut() = Some(Box::new(refused));
         self.staged.extend_from_slice(if judge.is_head_method() {
             STAND_IN_HEAD
         } else {

@@ -40,15 +40,35 @@ const SEND_BUFFER: usize = 64 * 1024;
 /// Streams a peer may open and reset again before the connection is ended.
 const RESETS: usize = 20;
 
-/// Serves `stream` until it is closed by either side or the drain closes it.
-pub(crate) async fn serve(
+/// Serves `stream` until it is closed by either side or the drain closes it. Holds [`Phase::Flushing`] open.
+// An `async fn` would keep room for its arguments twice: where they come in, and where they are moved to.
+pub(crate) fn serve(
     stream: Stream,
     peer: Peer,
-    _admission: Admission,
+    admission: Admission,
     service: Rc<dyn Service>,
     limits: Rc<HttpLimits>,
     scratch: Scratch,
     mut drain: DrainToken,
+) -> impl Future<Output = ()> {
+    let held = (admission, drain.retain(Phase::Flushing));
+    async move {
+        let _until_it_is_closed = &held;
+        // Unlike the machine above it, the record layer is one that rests.
+        match stream.slim() {
+            Ok(stream) => converse(stream, peer, service, limits, scratch, &mut drain).await,
+            Err(error) => tracing::debug!(%error, "http2 connection lost"),
+        }
+    }
+}
+
+async fn converse(
+    stream: Stream,
+    peer: Peer,
+    service: Rc<dyn Service>,
+    limits: Rc<HttpLimits>,
+    scratch: Scratch,
+    drain: &mut DrainToken,
 ) {
     let activity = Rc::new(Activity::new());
     let writing = WritePace::new(limits.write);
@@ -70,14 +90,13 @@ pub(crate) async fn serve(
         .max_local_error_reset_streams(RESETS)
         .keep_alive_interval(limits.idle / 2)
         .keep_alive_timeout(limits.header);
-    let mut http = pin!(builder.serve_connection(
-        Passage {
-            stream,
-            scratch,
-            writing
-        },
-        calls
-    ));
+    let passage = Passage {
+        stream,
+        scratch,
+        writing,
+        left: Bytes::new(),
+    };
+    let mut http = pin!(builder.serve_connection(passage, calls));
 
     let mut leaving = false;
     let mut closing = pin!(drain.reached(Phase::Closing));
@@ -324,6 +343,8 @@ struct Passage {
     stream: Stream,
     scratch: Scratch,
     writing: WritePace,
+    /// What was read and not asked for yet: whole records are read, whatever room there is for them.
+    left: Bytes,
 }
 
 impl hyper::rt::Read for Passage {
@@ -332,13 +353,29 @@ impl hyper::rt::Read for Passage {
         cx: &mut Context<'_>,
         mut to: hyper::rt::ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        let Self { stream, scratch, .. } = self.get_mut();
-        scratch.with(|buffer| {
-            let most = buffer.len().min(to.remaining());
-            let count = ready!(stream.poll_read_into(cx, &mut buffer[..most]))?;
-            to.put_slice(&buffer[..count]);
-            Poll::Ready(Ok(()))
-        })
+        let Self {
+            stream,
+            scratch,
+            left,
+            ..
+        } = self.get_mut();
+        if left.is_empty() {
+            ready!(scratch.with(|buffer| {
+                let count = ready!(stream.poll_read_into(cx, buffer))?;
+                let here = count.min(to.remaining());
+                to.put_slice(&buffer[..here]);
+                *left = Bytes::copy_from_slice(&buffer[here..count]);
+                Poll::Ready(Ok::<_, io::Error>(()))
+            }))?;
+        } else {
+            let here = left.len().min(to.remaining());
+            to.put_slice(&left.split_to(here));
+        }
+        if left.is_empty() {
+            // Not even an empty piece of what was there.
+            *left = Bytes::new();
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
