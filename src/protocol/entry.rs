@@ -190,7 +190,8 @@ fn write(value: &impl Serialize) -> Bytes {
     let Ok(bytes) = serde_json::to_vec(value) else {
         unreachable!("plain data with text keys always has a JSON form")
     };
-    bytes.into()
+    // Without the room it grew into: most of them are kept.
+    bytes.into_boxed_slice().into()
 }
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, EntryError> {

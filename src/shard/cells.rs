@@ -191,8 +191,8 @@ mod tests {
                 ..Position::default()
             },
             state: Arc::default(),
-            tail: Vec::new(),
-            signals: Vec::new(),
+            tail: Box::default(),
+            signals: Box::default(),
         })
     }
 

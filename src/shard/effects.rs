@@ -43,11 +43,12 @@ impl CoreTable {
                         place,
                     },
                 );
-                match inner.lanes.iter_mut().find(|lane| lane.name == name) {
+                let lanes = &mut inner.busy().lanes;
+                match lanes.iter_mut().find(|lane| lane.name == name) {
                     Some(lane) => lane.waiting.push_back((id, effect)),
                     None => {
                         idle.push(name.clone());
-                        inner.lanes.push(Lane {
+                        lanes.push(Lane {
                             name,
                             waiting: VecDeque::from([(id, effect)]),
                         });
@@ -65,7 +66,7 @@ impl CoreTable {
         loop {
             let next = {
                 let mut inner = slot.inner.borrow_mut();
-                let known = inner.lanes.iter_mut().find(|known| known.name == lane);
+                let known = inner.busy().lanes.iter_mut().find(|known| known.name == lane);
                 let next = known.and_then(|known| known.waiting.pop_front());
                 if next.is_none() {
                     inner.end_lane(&lane);

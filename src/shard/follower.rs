@@ -72,6 +72,12 @@ impl Follower {
         }
     }
 
+    /// Where it reads.
+    #[must_use]
+    pub const fn shards(&self) -> &Shards {
+        &self.shards
+    }
+
     /// Follows a session or a desk; it is listed as changed at once. Following twice is following once.
     ///
     /// # Errors

@@ -438,7 +438,7 @@ impl CoreTable {
         let Some(replica) = &inner.replica else {
             return Err(ShardError::unavailable("the replica was dropped"));
         };
-        Ok(Arc::new(replica.view(slot.log, &inner.signals)))
+        Ok(Arc::new(replica.view(slot.log, inner.signals())))
     }
 
     /// This core no longer looks at a log.

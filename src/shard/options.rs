@@ -30,7 +30,7 @@ pub struct ShardOptions {
     /// Inputs decided together into one append.
     pub batch: usize,
     /// Records of a log kept decoded in memory.
-    pub tail_records: usize,
+    pub tail_records: u32,
     /// Records between snapshots.
     pub snapshot_every: u64,
     /// A replica of which nobody wanted anything for this long lets go of what only the busy need.

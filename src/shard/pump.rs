@@ -45,14 +45,14 @@ impl CoreTable {
     pub(super) fn enqueue<M: Machine>(self: &Rc<Self>, ask: Ask<M>) {
         let slot = M::table(self).slot(ask.log, self.clock.now());
         let mut inner = slot.inner.borrow_mut();
-        if inner.queue.len() >= self.options.queue_per_log {
+        if inner.busy().queue.len() >= self.options.queue_per_log {
             drop(inner);
             metrics::counter!(names::QUEUE_FULL, "queue" => "log").increment(1);
             return ask.answer(Err(ShardError::unavailable(
                 "too many requests wait for this log",
             )));
         }
-        inner.queue.push_back(ask);
+        inner.busy().queue.push_back(ask);
         if !inner.pumping {
             inner.pumping = true;
             drop(inner);
@@ -65,19 +65,21 @@ impl CoreTable {
         loop {
             let batch: Vec<Ask<M>> = {
                 let mut inner = slot.inner.borrow_mut();
-                let take = inner.queue.len().min(self.options.batch);
+                let queue = &mut inner.busy().queue;
+                let take = queue.len().min(self.options.batch);
                 if take == 0 {
+                    // Those with signals stay.
+                    *queue = VecDeque::new();
                     inner.pumping = false;
-                    // A log at rest keeps no room for questions: there are many more of them than busy ones.
-                    inner.queue = VecDeque::new();
+                    inner.calm();
                     return;
                 }
-                inner.queue.drain(..take).collect()
+                queue.drain(..take).collect()
             };
             let rest = self.carry_out(slot, batch).await;
             let mut inner = slot.inner.borrow_mut();
             for ask in rest.into_iter().rev() {
-                inner.queue.push_front(ask);
+                inner.busy().queue.push_front(ask);
             }
         }
     }

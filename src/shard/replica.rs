@@ -20,9 +20,13 @@ pub(super) struct Replica<M: Machine> {
     pub(super) snapshot: u64,
     /// Whether a record was taken: the first one may have to bring the state along.
     begun: bool,
-    tail: VecDeque<Arc<Entry<M::Event>>>,
-    tail_max: usize,
+    /// Most records in the tail.
+    tail_max: u32,
+    /// The newest records; absent where there are none, since most logs are at rest.
+    tail: Option<Box<Newest<M::Event>>>,
 }
+
+type Newest<E> = VecDeque<Arc<Entry<E>>>;
 
 /// Why a record did not fit onto a replica.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,20 +43,20 @@ pub(super) enum Misfit {
 
 impl<M: Machine> Replica<M> {
     /// A log that does not exist yet.
-    pub(super) fn empty(tail_max: usize) -> Self {
+    pub(super) fn empty(tail_max: u32) -> Self {
         Self {
             state: Arc::default(),
             top: Position::default(),
             time: Millis::default(),
             snapshot: 0,
             begun: false,
-            tail: VecDeque::new(),
             tail_max,
+            tail: None,
         }
     }
 
     /// Rebuilds from the newest snapshot on.
-    pub(super) fn rebuild(tail: &Tail, tail_max: usize) -> Result<Self, Misfit> {
+    pub(super) fn rebuild(tail: &Tail, tail_max: u32) -> Result<Self, Misfit> {
         let mut replica = Self {
             top: tail.base,
             ..Self::empty(tail_max)
@@ -114,36 +118,38 @@ impl<M: Machine> Replica<M> {
     fn keep(&mut self, entry: Arc<Entry<M::Event>>) {
         self.begun = true;
         if M::erases(&entry.record.event) {
-            self.tail.clear();
+            self.tail = None;
         }
         if M::renumbers(&entry.record.event) {
             // Without the encodings made so far.
-            for kept in &mut self.tail {
+            for kept in self.tail.iter_mut().flat_map(|tail| tail.iter_mut()) {
                 *kept = Arc::new(Entry::new(kept.position(), kept.record.clone()));
             }
         }
         self.top = entry.position();
         self.time = self.time.max(entry.record.at);
-        self.tail.push_back(entry);
-        while self.tail.len() > self.tail_max {
-            self.tail.pop_front();
+        let tail = self.tail.get_or_insert_default();
+        tail.push_back(entry);
+        while tail.len() > self.tail_max as usize {
+            tail.pop_front();
         }
     }
 
     /// Whether any of the newest records are in memory.
     pub(super) fn holds_records(&self) -> bool {
-        !self.tail.is_empty()
+        self.tail.is_some()
     }
 
     /// Lets go of the newest records; whoever still wants them reads them from the store.
     pub(super) fn let_go(&mut self) {
-        self.tail = VecDeque::new();
+        self.tail = None;
     }
 
     /// The record with number `n`, if it is still in memory.
     pub(super) fn entry(&self, n: u64) -> Option<&Arc<Entry<M::Event>>> {
-        let oldest = self.tail.front()?.n;
-        self.tail.get(usize::try_from(n.checked_sub(oldest)?).ok()?)
+        let tail = self.tail.as_ref()?;
+        let oldest = tail.front()?.n;
+        tail.get(usize::try_from(n.checked_sub(oldest)?).ok()?)
     }
 
     pub(super) fn view(&self, log: LogId, signals: &[Typing]) -> View<M> {
@@ -151,8 +157,8 @@ impl<M: Machine> Replica<M> {
             log,
             top: self.top,
             state: Arc::clone(&self.state),
-            tail: self.tail.iter().cloned().collect(),
-            signals: signals.to_vec(),
+            tail: self.tail.iter().flat_map(|tail| tail.iter().cloned()).collect(),
+            signals: signals.into(),
         }
     }
 

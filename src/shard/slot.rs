@@ -33,8 +33,8 @@ pub(super) struct Lane {
 pub(super) struct Inner<M: Machine> {
     /// Absent: not loaded, or dropped because it could not be trusted.
     pub(super) replica: Option<Replica<M>>,
-    /// Questions waiting for the append in flight.
-    pub(super) queue: VecDeque<Ask<M>>,
+    /// Absent: a log at rest keeps no room for it, since there are many more of them than busy ones.
+    busy: Option<Box<Busy<M>>>,
     /// Whether a pump works on this log.
     pub(super) pumping: bool,
     /// Whether records of other nodes arrive.
@@ -43,21 +43,47 @@ pub(super) struct Inner<M: Machine> {
     pub(super) missed: u32,
     /// Cores that hold a view, one bit each.
     pub(super) readers: u64,
-    /// The latest signal of each participant.
-    pub(super) signals: Vec<Typing>,
-    /// Effects of this node's appends not yet carried out, by lane.
-    pub(super) lanes: Vec<Lane>,
     /// When somebody last wanted something of it.
     pub(super) used: Instant,
 }
 
+/// What is under way.
+pub(super) struct Busy<M: Machine> {
+    /// Questions waiting for the append in flight.
+    pub(super) queue: VecDeque<Ask<M>>,
+    /// Effects of this node's appends not yet carried out, by lane.
+    pub(super) lanes: Vec<Lane>,
+    /// The latest signal of each participant.
+    pub(super) signals: Vec<Typing>,
+}
+
 impl<M: Machine> Inner<M> {
+    /// What is under way, or a place for it.
+    pub(super) fn busy(&mut self) -> &mut Busy<M> {
+        self.busy.get_or_insert_with(|| {
+            Box::new(Busy {
+                queue: VecDeque::new(),
+                lanes: Vec::new(),
+                signals: Vec::new(),
+            })
+        })
+    }
+
+    /// Lets go of the place for what is under way where nothing is.
+    pub(super) fn calm(&mut self) {
+        self.busy
+            .take_if(|busy| busy.queue.is_empty() && busy.lanes.is_empty() && busy.signals.is_empty());
+    }
+
+    /// The latest signal of each participant.
+    pub(super) fn signals(&self) -> &[Typing] {
+        self.busy.as_ref().map_or(&[], |busy| &busy.signals)
+    }
+
     /// Nothing is carried out in this lane any more.
     pub(super) fn end_lane(&mut self, name: &str) {
-        self.lanes.retain(|lane| lane.name != name);
-        if self.lanes.is_empty() {
-            self.lanes = Vec::new();
-        }
+        self.busy().lanes.retain(|lane| lane.name != name);
+        self.calm();
     }
 }
 
@@ -78,13 +104,11 @@ impl<M: Machine> Table<M> {
                 log,
                 inner: RefCell::new(Inner {
                     replica: None,
-                    queue: VecDeque::new(),
+                    busy: None,
                     pumping: false,
                     watched: false,
                     missed: 0,
                     readers: 0,
-                    signals: Vec::new(),
-                    lanes: Vec::new(),
                     used: now,
                 }),
             })
@@ -118,7 +142,8 @@ impl<M: Machine> Table<M> {
         let mut watched = Vec::new();
         self.slots.borrow_mut().retain(|log, slot| {
             let inner = slot.inner.borrow();
-            let keep = inner.pumping || inner.readers != 0 || !inner.lanes.is_empty() || inner.used > before;
+            let in_lanes = inner.busy.as_ref().is_some_and(|busy| !busy.lanes.is_empty());
+            let keep = inner.pumping || inner.readers != 0 || in_lanes || inner.used > before;
             if !keep && inner.watched {
                 watched.push(*log);
             }
@@ -155,13 +180,13 @@ mod tests {
     #[test]
     fn what_a_log_takes_on_a_core_is_small() {
         let sizes = [
-            ("the place of a session", size_of::<Slot<Session>>(), 256),
+            ("the place of a session", size_of::<Slot<Session>>(), 120),
             ("its state", size_of::<Session>(), 640),
-            ("what readers see of it", size_of::<SessionView>(), 104),
+            ("what readers see of it", size_of::<SessionView>(), 80),
             ("a record of it", size_of::<Entry<SessionEvent>>(), 304),
-            ("the place of a desk", size_of::<Slot<Desk>>(), 256),
+            ("the place of a desk", size_of::<Slot<Desk>>(), 120),
             ("its state", size_of::<Desk>(), 320),
-            ("what readers see of it", size_of::<DeskView>(), 104),
+            ("what readers see of it", size_of::<DeskView>(), 80),
         ];
         for (what, size, most) in sizes {
             assert!(

@@ -86,7 +86,7 @@ impl CoreTable {
         if readers == 0 {
             return;
         }
-        let view = Arc::new(replica.view(slot.log, &inner.signals));
+        let view = Arc::new(replica.view(slot.log, inner.signals()));
         for core in (0..self.links.cores()).filter(|core| readers & (1 << core) != 0) {
             self.show(core, &view);
         }

@@ -20,9 +20,9 @@ pub struct View<M: Machine> {
     /// The state there.
     pub state: Arc<M>,
     /// The newest records, oldest first, without a hole up to `top`; at most 256.
-    pub tail: Vec<Arc<Entry<M::Event>>>,
+    pub tail: Box<[Arc<Entry<M::Event>>]>,
     /// Who is typing: the latest signal of each participant.
-    pub signals: Vec<Typing>,
+    pub signals: Box<[Typing]>,
 }
 
 /// The picture of a session.

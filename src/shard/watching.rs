@@ -169,7 +169,7 @@ impl CoreTable {
         let Some(slot) = self.sessions.get(log) else {
             return;
         };
-        let news = Typing::merge(&mut slot.inner.borrow_mut().signals, typing);
+        let news = Typing::merge(&mut slot.inner.borrow_mut().busy().signals, typing);
         if news {
             self.publish(&slot);
         }

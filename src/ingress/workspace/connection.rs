@@ -6,6 +6,7 @@
 use crate::model::{AgentId, DeskEvent, LogId, OfferId, ParticipantId, Position};
 use crate::protocol::agent::LogPosition;
 
+use super::principal::AgentPrincipal;
 use super::stay::Stay;
 
 /// A session as the desk's newest state names it.
@@ -31,7 +32,7 @@ pub(super) enum DeskStep {
 /// One connection.
 #[derive(Debug)]
 pub(super) struct Connection {
-    me: AgentId,
+    who: AgentPrincipal,
     conn: u64,
     desk: LogId,
     desk_at: Position,
@@ -53,15 +54,30 @@ enum Phase {
 
 impl Connection {
     /// Connection number `conn` of an agent whose desk stands at `desk_at`.
-    pub(super) fn new(me: AgentId, conn: u64, desk: LogId, desk_at: Position) -> Self {
+    pub(super) fn new(who: AgentPrincipal, conn: u64, desk_at: Position) -> Self {
         Self {
-            me,
+            desk: who.desk(),
+            who,
             conn,
-            desk,
             desk_at,
             stays: Vec::new(),
             phase: Phase::Greeted,
         }
+    }
+
+    /// Whose it is.
+    pub(super) const fn who(&self) -> &AgentPrincipal {
+        &self.who
+    }
+
+    /// Its number.
+    pub(super) const fn number(&self) -> u64 {
+        self.conn
+    }
+
+    /// The agent's desk.
+    pub(super) const fn desk(&self) -> LogId {
+        self.desk
     }
 
     /// Whether events may be told yet.
@@ -170,10 +186,16 @@ impl Connection {
         self.stays.iter().map(|(session, _)| *session).collect()
     }
 
+    /// The sessions whose changes are heard.
+    pub(super) fn followed(&self) -> impl Iterator<Item = LogId> {
+        let followed = self.stays.iter().filter(|(_, stay)| stay.followed);
+        followed.map(|(session, _)| *session)
+    }
+
     /// What is known of a session; `None`: it is not this connection's.
     pub(super) fn stay(&mut self, session: LogId) -> Option<(&mut Stay, &AgentId)> {
         let index = self.place(session).ok()?;
-        Some((&mut self.stays[index].1, &self.me))
+        Some((&mut self.stays[index].1, &self.who.agent))
     }
 
     /// Everything owed of a session was told; whether it is over for this connection: the desk does not name it and the agent is not

@@ -1,5 +1,10 @@
 //! What is counted of sockets: how many, how they ended, what they were sent.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
 use metrics::{Gauge, counter, gauge};
 
 use crate::model::TenantId;
@@ -9,6 +14,8 @@ use crate::telemetry::{CoreTally, Count, TenantLabels, names};
 pub(super) struct Counts {
     tally: Option<CoreTally>,
     labels: TenantLabels,
+    /// By label: a gauge's handle is larger than what a stream keeps of it.
+    working: RefCell<HashMap<Arc<str>, Rc<Gauge>>>,
 }
 
 impl Default for Counts {
@@ -17,6 +24,7 @@ impl Default for Counts {
         Self {
             tally: None,
             labels: TenantLabels::new(0),
+            working: RefCell::default(),
         }
     }
 }
@@ -26,6 +34,7 @@ impl Counts {
         Self {
             tally: Some(tally),
             labels,
+            working: RefCell::default(),
         }
     }
 
@@ -37,7 +46,12 @@ impl Counts {
 
     /// A stream of this tenant works on it.
     pub(super) fn working(&self, tenant: TenantId) -> Working {
-        let gauge = gauge!(names::AGENT_SOCKETS, "ccid" => self.labels.label(tenant).to_string());
+        let label = self.labels.label(tenant);
+        let mut working = self.working.borrow_mut();
+        let gauge = working
+            .entry(Arc::clone(&label))
+            .or_insert_with(|| Rc::new(gauge!(names::AGENT_SOCKETS, "ccid" => label.to_string())));
+        let gauge = Rc::clone(gauge);
         gauge.increment(1.0);
         gauge!(names::SOCKET_CONNECTED).increment(1.0);
         Working(gauge)
@@ -77,7 +91,7 @@ impl Drop for Opened {
 }
 
 /// A stream at work.
-pub(super) struct Working(Gauge);
+pub(super) struct Working(Rc<Gauge>);
 
 impl Drop for Working {
     fn drop(&mut self) {

@@ -13,6 +13,8 @@ pub(super) struct Stay {
     pub(super) at: Option<Position>,
     /// Whether the desk still names it.
     pub(super) held: bool,
+    /// Whether its changes are heard.
+    pub(super) followed: bool,
     /// Who the agent is or was in it.
     participants: SmallVec<[ParticipantId; 1]>,
     /// Offers that were made to the agent.
@@ -36,6 +38,7 @@ impl Stay {
         Self {
             at,
             held,
+            followed: false,
             participants: SmallVec::new(),
             offers: SmallVec::new(),
             signals: SmallVec::new(),

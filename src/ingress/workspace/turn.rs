@@ -72,15 +72,10 @@ impl Batch {
 
 /// The reading half of a stream: what is owed.
 pub(super) struct Turn {
-    pub(super) shards: Shards,
     pub(super) follower: Follower,
     pub(super) connection: Connection,
-    pub(super) who: AgentPrincipal,
-    pub(super) conn: u64,
     /// Logs of which something may be owed.
     pending: BTreeSet<LogId>,
-    /// Sessions that are followed; few.
-    followed: Vec<LogId>,
     resumption: Resumption,
     pace: Pace,
 }
@@ -114,24 +109,23 @@ impl<E> Placed for Arc<Entry<E>> {
 }
 
 impl Turn {
-    pub(super) fn new(
-        shards: Shards,
-        follower: Follower,
-        connection: Connection,
-        who: AgentPrincipal,
-        conn: u64,
-    ) -> Self {
+    pub(super) fn new(follower: Follower, connection: Connection) -> Self {
         Self {
-            shards,
             follower,
             connection,
-            who,
-            conn,
             pending: BTreeSet::new(),
-            followed: Vec::new(),
             resumption: Resumption::None,
             pace: Pace::AtOnce,
         }
+    }
+
+    /// Whose stream it is.
+    pub(super) const fn who(&self) -> &AgentPrincipal {
+        self.connection.who()
+    }
+
+    const fn shards(&self) -> &Shards {
+        self.follower.shards()
     }
 
     /// The peer did not take the last write at once.
@@ -158,10 +152,10 @@ impl Turn {
 
     /// The desk as this core sees it.
     pub(super) async fn desk(&mut self) -> Result<Arc<DeskView>, End> {
-        let desk = self.who.desk();
+        let desk = self.connection.desk();
         loop {
             if let Some(view) = self.follower.desk(desk) {
-                return if view.state.conn() > self.conn {
+                return if view.state.conn() > self.connection.number() {
                     Err(End::Replaced)
                 } else {
                     Ok(view)
@@ -181,21 +175,21 @@ impl Turn {
             self.resumption = Resumption::Complete;
         }
         self.connection.resume(positions, &picture::named(&desk.state));
-        self.pending.insert(self.who.desk());
+        self.pending.insert(self.connection.desk());
         self.pending.extend(self.connection.sessions());
         Ok(())
     }
 
     /// Something may be owed of which the follower has not said so yet: news that come close together are said once.
     pub(super) fn look_again(&mut self) {
-        self.pending.insert(self.who.desk());
-        self.pending.extend(&self.followed);
+        self.pending.insert(self.connection.desk());
+        self.pending.extend(self.connection.followed());
     }
 
     /// The next write; empty when nothing is owed.
     pub(super) async fn gather(&mut self, batch: &mut Batch) -> Result<(), End> {
         self.pending.extend(self.follower.take_dirty());
-        let desk = self.who.desk();
+        let desk = self.connection.desk();
         if !self.connection.is_open() {
             if self.pending.remove(&desk) {
                 self.desk().await?;
@@ -241,11 +235,11 @@ impl Turn {
                 Owed::Records(records) => Ok(records),
                 Owed::Page(from) => {
                     self.lags(batch);
-                    page = read(self.shards.desk_page_forward(view.log, from, PAGE).await)?;
+                    page = read(self.shards().desk_page_forward(view.log, from, PAGE).await)?;
                     continued(at, &page)
                 }
                 Owed::Ahead(from) => {
-                    page = read(self.shards.desk_page_forward(view.log, from, PAGE).await)?;
+                    page = read(self.shards().desk_page_forward(view.log, from, PAGE).await)?;
                     match continued(at, &page) {
                         // The rest comes with the news that this core waits for.
                         Ok(_) => return Ok(true),
@@ -308,12 +302,16 @@ impl Turn {
             self.lose(log, begun, GapReason::Expired, batch);
             return Ok(true);
         };
-        let Some(about) = view.state.about().filter(|about| about.tenant == self.who.tenant) else {
+        let Some(about) = view
+            .state
+            .about()
+            .filter(|about| about.tenant == self.who().tenant)
+        else {
             self.lose(log, begun, GapReason::Expired, batch);
             return Ok(true);
         };
         let engaged = picture::is_engaged(&view.state, &me);
-        let now = Millis(self.shards.clock().wall_ms());
+        let now = Millis(self.shards().clock().wall_ms());
         // Made where it is told: most records are messages, which carry none.
         let body = || picture::interaction(log, &view.state, about, &me, view.top.n, now);
         if begun.is_none() && !self.begin(&view, engaged, body, batch) {
@@ -333,7 +331,7 @@ impl Turn {
                     continued(at, &page)
                 }
                 Owed::Ahead(from) => {
-                    page = read(self.shards.session_page_forward(log, from, PAGE).await)?;
+                    page = read(self.shards().session_page_forward(log, from, PAGE).await)?;
                     match continued(at, &page) {
                         // This core's picture lags behind what another node told. It judges nothing; its news are waited for.
                         Ok(_) => return Ok(true),
@@ -468,15 +466,16 @@ impl Turn {
 
     async fn session(&mut self, log: LogId) -> Result<Option<Arc<SessionView>>, End> {
         loop {
-            if let Some(view) = self
-                .follower
-                .session(log)
-                .filter(|_| self.followed.contains(&log))
-            {
+            let followed = self.connection.stay(log).is_some_and(|(stay, _)| stay.followed);
+            if let Some(view) = self.follower.session(log).filter(|_| followed) {
                 return Ok(Some(view));
             }
             match self.follower.follow(log).await {
-                Ok(()) => self.followed.push(log),
+                Ok(()) => {
+                    if let Some((stay, _)) = self.connection.stay(log) {
+                        stay.followed = true;
+                    }
+                }
                 Err(ShardError::NoSuchLog) => return Ok(None),
                 Err(_) => return Err(End::Restart),
             }
@@ -490,12 +489,12 @@ impl Turn {
         from: u64,
         engaged: bool,
     ) -> Result<Records<SessionEvent>, End> {
-        let mut records = read(self.shards.session_page_forward(log, from, PAGE).await)?;
+        let mut records = read(self.shards().session_page_forward(log, from, PAGE).await)?;
         for _ in 1..if engaged { 1 } else { MOST_PAGES } {
             let Some(last) = records.last().map(|entry| entry.n) else {
                 break;
             };
-            let more = read(self.shards.session_page_forward(log, last + 1, PAGE).await)?;
+            let more = read(self.shards().session_page_forward(log, last + 1, PAGE).await)?;
             if more.is_empty() {
                 break;
             }
@@ -521,10 +520,10 @@ impl Turn {
     }
 
     fn unfollow(&mut self, log: LogId) {
-        if let Some(index) = self.followed.iter().position(|known| *known == log) {
-            self.followed.swap_remove(index);
-            self.follower.unfollow(log);
+        if let Some((stay, _)) = self.connection.stay(log) {
+            stay.followed = false;
         }
+        self.follower.unfollow(log);
     }
 }
 

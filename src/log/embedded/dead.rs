@@ -172,12 +172,12 @@ impl Group<'_> {
     /// An effect is rendered from its log's records.
     /// Keeps a log that would be gone in less than `least_ms` for `keep_ms`.
     pub(super) fn keep_log(&mut self, log: LogId, least_ms: u64, keep_ms: u64) -> Result<(), Fault> {
-        let Some(mut head) = self.head(log)?.cloned() else {
+        let Some(mut head) = self.head(log)? else {
             return Ok(());
         };
         if head.expires < self.now.plus(least_ms) {
             self.expire(log, &mut head, keep_ms)?;
-            self.heads.set(log, head);
+            self.heads.set(log, &head);
         }
         Ok(())
     }

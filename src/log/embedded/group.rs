@@ -81,7 +81,7 @@ impl<'t> Group<'t> {
     }
 
     /// The head of a log that is there and has not expired.
-    pub(super) fn head(&mut self, log: LogId) -> Result<Option<&Head>, Fault> {
+    pub(super) fn head(&mut self, log: LogId) -> Result<Option<Head>, Fault> {
         let now = self.now;
         let head = self.heads.get(&self.tables.log, log)?;
         Ok(head.filter(|head| !head.is_gone(now)))
@@ -115,7 +115,7 @@ impl<'t> Group<'t> {
             effects: &append.effects,
         };
         let head = self.head(append.log)?;
-        let top = head.map(|head| head.top).unwrap_or_default();
+        let top = head.as_ref().map(|head| head.top).unwrap_or_default();
         let is_open = head.is_some_and(|head| !head.closed);
         Ok(match &append.basis {
             Basis::Decided(position) if *position == top => Ok(into(append.log)),
@@ -191,7 +191,7 @@ impl<'t> Group<'t> {
             keys::remember(&mut self.tables.key, partition, key, log, first, self.now)?;
         }
         let top = head.top;
-        self.heads.set(log, head);
+        self.heads.set(log, &head);
         self.after.push(After::Records(log, stored));
         Ok(Answer::Appended {
             log,
@@ -204,7 +204,7 @@ impl<'t> Group<'t> {
     /// A log that expired and was not swept yet begins anew.
     fn head_to_write(&mut self, log: LogId) -> Result<Head, Fault> {
         let now = self.now;
-        match self.heads.get(&self.tables.log, log)?.cloned() {
+        match self.heads.get(&self.tables.log, log)? {
             Some(head) if head.is_gone(now) => {
                 sweep::forget(self, log, &head, usize::MAX)?;
                 Ok(Head::default())

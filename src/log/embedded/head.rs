@@ -136,7 +136,8 @@ fn decode_recent(fields: &mut Fields<'_>) -> Result<Vec<u64>, Fault> {
 /// Heads of recently used logs, ahead of the disk by the group being applied.
 #[derive(Debug, Default)]
 pub(super) struct Heads {
-    known: HashMap<LogId, Head>,
+    /// As they are written: half of what they are when read.
+    known: HashMap<LogId, Box<[u8]>>,
     changed: HashSet<LogId>,
 }
 
@@ -145,20 +146,22 @@ const MAX_KNOWN: usize = 65_536;
 
 impl Heads {
     /// As it is after what the group did so far; it may have expired.
-    pub(super) fn get(&mut self, table: &Rows<'_>, log: LogId) -> Result<Option<&Head>, Fault> {
+    pub(super) fn get(&mut self, table: &Rows<'_>, log: LogId) -> Result<Option<Head>, Fault> {
         match self.known.entry(log) {
-            Entry::Occupied(known) => Ok(Some(known.into_mut())),
+            Entry::Occupied(known) => Head::decode(known.get()).map(Some),
             Entry::Vacant(unknown) => {
                 let Some(row) = table.get(&head_key(log)[..])? else {
                     return Ok(None);
                 };
-                Ok(Some(unknown.insert(Head::decode(row.value())?)))
+                let head = Head::decode(row.value())?;
+                unknown.insert(row.value().into());
+                Ok(Some(head))
             }
         }
     }
 
-    pub(super) fn set(&mut self, log: LogId, head: Head) {
-        self.known.insert(log, head);
+    pub(super) fn set(&mut self, log: LogId, head: &Head) {
+        self.known.insert(log, head.encode().into_boxed_slice());
         self.changed.insert(log);
     }
 
@@ -171,7 +174,7 @@ impl Heads {
     pub(super) fn write(&mut self, table: &mut Rows<'_>) -> Result<(), Fault> {
         for log in self.changed.drain() {
             if let Some(head) = self.known.get(&log) {
-                table.insert(&head_key(log)[..], &head.encode()[..])?;
+                table.insert(&head_key(log)[..], &head[..])?;
             }
         }
         if self.known.len() > MAX_KNOWN {

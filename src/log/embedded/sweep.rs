@@ -44,7 +44,7 @@ impl Group<'_> {
             let log = fields.log()?;
             // Damage to a head must not keep the log from being forgotten.
             let head = match self.heads.get(&self.tables.log, log) {
-                Ok(head) => head.cloned(),
+                Ok(head) => head,
                 Err(Fault::Damaged(_)) => Some(Head::default()),
                 Err(fault) => return Err(fault),
             };

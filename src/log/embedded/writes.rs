@@ -9,7 +9,6 @@ use crate::model::{LogId, MatchOp, Millis, ReadyDesk, TenantId, WaitingSession};
 use super::codec::{Fields, Row, erased};
 use super::fault::Fault;
 use super::group::Group;
-use super::head::Head;
 use super::lanes;
 use super::places::{places, record_at, stretch_of};
 use super::schema::{departed_key, matching_key, place_key, stretch_key};
@@ -17,7 +16,7 @@ use super::sweep::drain;
 
 impl Group<'_> {
     pub(super) fn erase(&mut self, log: LogId, numbers: &[u64]) -> Result<(), Fault> {
-        let Some(head) = self.head(log)?.cloned() else {
+        let Some(head) = self.head(log)? else {
             return Ok(());
         };
         let kept = |n: &u64| *n > head.base.n && *n <= head.top.n;
@@ -36,7 +35,7 @@ impl Group<'_> {
 
     /// Never the last snapshot or what follows it; a log without one is needed from its beginning.
     pub(super) fn trim(&mut self, log: LogId, below: u64) -> Result<(), Fault> {
-        let Some(mut head) = self.head(log)?.cloned() else {
+        let Some(mut head) = self.head(log)? else {
             return Ok(());
         };
         let below = below.min(head.snapshot);
@@ -54,7 +53,7 @@ impl Group<'_> {
         // A stretch that is partly kept stays whole.
         let (begin, end) = (stretch_key(log, 0), stretch_key(log, stretch_of(below)));
         drain(&mut self.tables.log, &begin, &end, usize::MAX)?;
-        self.heads.set(log, head);
+        self.heads.set(log, &head);
         Ok(())
     }
 
@@ -116,12 +115,10 @@ impl Group<'_> {
 
     pub(super) fn revive(&mut self, logs: &[LogId], ttl_ms: u64) -> Result<(), Fault> {
         for log in logs {
-            if let Some(head) = self.head(*log)? {
-                let head = Head {
-                    alive: true,
-                    ..head.clone()
-                };
-                self.heads.set(*log, head);
+            // Once: a sign of life comes every few seconds.
+            if let Some(mut head) = self.head(*log)?.filter(|head| !head.alive) {
+                head.alive = true;
+                self.heads.set(*log, &head);
             }
             self.dirty = true;
             self.tables

@@ -10,12 +10,14 @@
 use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::hkdf::{HKDF_SHA256, HKDF_SHA384, KeyType, Prk};
 use rustls::CipherSuite;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::Zeroizing;
 
 /// Bytes of a record before its payload.
 const HEADER: usize = 5;
 /// Bytes of the authentication tag.
 const TAG: usize = 16;
+/// Bytes of a nonce, and of the base that nonces are made from.
+const IV: usize = 12;
 /// Most plaintext in a record.
 pub(crate) const MAX_PLAIN: usize = 1 << 14;
 /// Longest payload of a protected record.
@@ -88,39 +90,36 @@ impl Suite {
 }
 
 /// One direction: its traffic secret, the key and nonce base made from it, and how many records it has seen.
-#[derive(Zeroize, ZeroizeOnDrop)]
 struct Side {
-    #[zeroize(skip)]
     suite: Suite,
-    secret: [u8; 48],
-    key: [u8; 32],
-    iv: [u8; 12],
+    /// The three one behind the other, as long as the suite has them.
+    material: Zeroizing<Box<[u8]>>,
     sequence: u64,
 }
 
 impl Side {
     fn new(suite: Suite, secret: &[u8], sequence: u64) -> Result<Self, RecordError> {
+        let len = suite.secret_len();
+        if secret.len() != len {
+            return Err(RecordError::Crypto);
+        }
+        let mut material = vec![0; len + suite.key_len() + IV].into_boxed_slice();
+        material[..len].copy_from_slice(secret);
         let mut side = Self {
             suite,
-            secret: [0; 48],
-            key: [0; 32],
-            iv: [0; 12],
+            material: Zeroizing::new(material),
             sequence,
         };
-        let len = suite.secret_len();
-        side.secret
-            .get_mut(..len)
-            .filter(|to| to.len() == secret.len())
-            .ok_or(RecordError::Crypto)?
-            .copy_from_slice(secret);
         side.derive()?;
         Ok(side)
     }
 
     fn derive(&mut self) -> Result<(), RecordError> {
         let prk = self.prk();
-        expand(&prk, b"key", &mut self.key[..self.suite.key_len()])?;
-        expand(&prk, b"iv", &mut self.iv)
+        let made = &mut self.material[self.suite.secret_len()..];
+        let (key, iv) = made.split_at_mut(self.suite.key_len());
+        expand(&prk, b"key", key)?;
+        expand(&prk, b"iv", iv)
     }
 
     fn prk(&self) -> Prk {
@@ -129,14 +128,18 @@ impl Side {
         } else {
             HKDF_SHA256
         };
-        Prk::new_less_safe(hash, &self.secret[..self.suite.secret_len()])
+        Prk::new_less_safe(hash, &self.material[..self.suite.secret_len()])
+    }
+
+    fn key(&self) -> &[u8] {
+        &self.material[self.suite.secret_len()..][..self.suite.key_len()]
     }
 
     /// The next generation of keys (RFC 8446 section 7.2).
     fn update(&mut self) -> Result<(), RecordError> {
         let prk = self.prk();
         let len = self.suite.secret_len();
-        expand(&prk, b"traffic upd", &mut self.secret[..len])?;
+        expand(&prk, b"traffic upd", &mut self.material[..len])?;
         self.sequence = 0;
         self.derive()
     }
@@ -147,7 +150,7 @@ impl Side {
             Suite::Aes256 => &AES_256_GCM,
             Suite::Chacha20 => &CHACHA20_POLY1305,
         };
-        let key = UnboundKey::new(algorithm, &self.key[..self.suite.key_len()]);
+        let key = UnboundKey::new(algorithm, self.key());
         key.map(LessSafeKey::new).map_err(|_| RecordError::Crypto)
     }
 
@@ -155,7 +158,7 @@ impl Side {
     fn next_nonce(&mut self) -> Result<Nonce, RecordError> {
         let sequence = self.sequence;
         self.sequence = sequence.checked_add(1).ok_or(RecordError::Crypto)?;
-        let mut nonce = self.iv;
+        let mut nonce = *self.material.last_chunk::<IV>().ok_or(RecordError::Crypto)?;
         for (byte, counted) in nonce[4..].iter_mut().zip(sequence.to_be_bytes()) {
             *byte ^= counted;
         }
@@ -218,8 +221,7 @@ impl Channel {
 
     /// Whether the keys are these, as the handshake made them.
     pub(crate) fn has_keys(&self, receive: &[u8], send: &[u8]) -> bool {
-        let len = self.receive.suite.key_len();
-        self.receive.key[..len] == *receive && self.send.key[..len] == *send
+        self.receive.key() == receive && self.send.key() == send
     }
 
     /// Opens every whole record of `bytes` in place. Records that answer the peer go to `out`.

@@ -20,33 +20,55 @@ const MOST: usize = 4 * MAX_PLAIN;
 pub struct Sealed {
     tcp: TcpStream,
     channel: Channel,
+    /// `None` where nothing is half done, which is nearly always.
+    kept: Option<Box<Kept>>,
+    said_last_word: bool,
+    closed: bool,
+}
+
+/// What is half done.
+#[derive(Debug, Default)]
+struct Kept {
     /// The beginning of a record.
     partial: Vec<u8>,
     /// Plaintext that a small buffer had no room for.
     spilled: Vec<u8>,
     /// Records on their way out.
     outgoing: Vec<u8>,
-    said_last_word: bool,
-    closed: bool,
 }
 
 impl Sealed {
     pub(crate) fn new(tcp: TcpStream, channel: Channel, spilled: Vec<u8>) -> Self {
-        let (partial, outgoing) = (Vec::new(), Vec::new());
-        Self {
+        let mut sealed = Self {
             tcp,
             channel,
-            partial,
-            spilled,
-            outgoing,
+            kept: None,
             said_last_word: false,
             closed: false,
+        };
+        if !spilled.is_empty() {
+            sealed.kept().spilled = spilled;
         }
+        sealed
+    }
+
+    fn kept(&mut self) -> &mut Kept {
+        self.kept.get_or_insert_default()
+    }
+
+    fn has_spilled(&self) -> bool {
+        self.kept.as_ref().is_some_and(|kept| !kept.spilled.is_empty())
+    }
+
+    /// Keeps nothing where nothing is half done.
+    fn tidy(&mut self) {
+        self.kept
+            .take_if(|kept| kept.partial.is_empty() && kept.spilled.is_empty() && kept.outgoing.is_empty());
     }
 
     /// Ready when there is something to read.
     pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.closed || !self.spilled.is_empty() {
+        if self.closed || self.has_spilled() {
             return Poll::Ready(Ok(()));
         }
         self.tcp.poll_read_ready(cx)
@@ -58,26 +80,24 @@ impl Sealed {
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        if !self.spilled.is_empty() || buffer.len() < MAX_RECORD {
-            return self.poll_read_spilled(cx, buffer);
+        if !self.has_spilled() && buffer.len() >= MAX_RECORD {
+            return self.poll_open(cx, buffer);
         }
-        self.poll_open(cx, buffer)
-    }
-
-    /// Reads through a buffer of its own, for callers whose buffer no record would fit in.
-    fn poll_read_spilled(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        if self.spilled.is_empty() {
+        if !self.has_spilled() {
+            // Through a buffer of its own, for callers whose buffer no record would fit in.
             let mut own = vec![0; MAX_RECORD];
             let count = ready!(self.poll_open(cx, &mut own))?;
+            if count == 0 {
+                return Poll::Ready(Ok(0));
+            }
             own.truncate(count);
-            self.spilled = own;
+            self.kept().spilled = own;
         }
-        let count = buffer.len().min(self.spilled.len());
-        buffer[..count].copy_from_slice(&self.spilled[..count]);
-        self.spilled.drain(..count);
-        if self.spilled.is_empty() {
-            self.spilled = Vec::new();
-        }
+        let kept = self.kept();
+        let count = buffer.len().min(kept.spilled.len());
+        buffer[..count].copy_from_slice(&kept.spilled[..count]);
+        kept.spilled.drain(..count);
+        self.tidy();
         Poll::Ready(Ok(count))
     }
 
@@ -87,7 +107,7 @@ impl Sealed {
             if self.closed {
                 return Poll::Ready(Ok(0));
             }
-            let known = self.partial.len();
+            let known = self.kept.as_ref().map_or(0, |kept| kept.partial.len());
             let mut fresh = ReadBuf::new(&mut buffer[known..]);
             ready!(Pin::new(&mut self.tcp).poll_read(cx, &mut fresh))?;
             let count = fresh.filled().len();
@@ -96,20 +116,24 @@ impl Sealed {
                 // Ended without a last word: framing above decides whether anything is missing.
                 return Poll::Ready(Ok(0));
             }
-            buffer[..known].copy_from_slice(&self.partial);
-            self.partial = Vec::new();
+            if let Some(kept) = &mut self.kept {
+                buffer[..known].copy_from_slice(&kept.partial);
+                kept.partial = Vec::new();
+            }
             let bytes = &mut buffer[..known + count];
-            let answered = self.outgoing.len();
-            let opened = self.channel.open(bytes, &mut self.outgoing);
-            if self.outgoing.len() > answered {
+            let mut answer = Vec::new();
+            let opened = self.channel.open(bytes, &mut answer);
+            if !answer.is_empty() {
                 // Best effort here; whatever is left goes out in front of the next write.
+                self.kept().outgoing.append(&mut answer);
                 let _ = self.poll_drain(cx)?;
             }
             let opened = opened.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
             self.closed = opened.closed;
             if opened.consumed < bytes.len() {
-                self.partial = bytes[opened.consumed..].to_vec();
+                self.kept().partial = bytes[opened.consumed..].to_vec();
             }
+            self.tidy();
             if opened.plain > 0 {
                 return Poll::Ready(Ok(opened.plain));
             }
@@ -117,25 +141,44 @@ impl Sealed {
     }
 
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut written = 0;
-        let outcome = loop {
-            if written == self.outgoing.len() {
-                break Poll::Ready(Ok(()));
-            }
-            match Pin::new(&mut self.tcp).poll_write(cx, &self.outgoing[written..]) {
-                Poll::Ready(Ok(0)) => break Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(count)) => written += count,
-                Poll::Ready(Err(error)) => break Poll::Ready(Err(error)),
-                Poll::Pending => break Poll::Pending,
-            }
+        let Some(kept) = &mut self.kept else {
+            return Poll::Ready(Ok(()));
         };
-        if written == self.outgoing.len() {
-            self.outgoing = Vec::new();
-        } else {
-            self.outgoing.drain(..written);
-        }
+        let (written, outcome) = poll_give(&mut self.tcp, cx, &kept.outgoing);
+        kept.outgoing.drain(..written);
+        self.tidy();
         outcome
     }
+
+    /// Records of which nothing is out yet, behind none that wait. What the kernel does not take is kept.
+    fn send(&mut self, cx: &mut Context<'_>, mut records: Vec<u8>) -> io::Result<()> {
+        let (written, outcome) = poll_give(&mut self.tcp, cx, &records);
+        if written < records.len() {
+            records.drain(..written);
+            self.kept().outgoing = records;
+        }
+        match outcome {
+            Poll::Ready(outcome) => outcome,
+            Poll::Pending => Ok(()),
+        }
+    }
+}
+
+/// How many bytes the kernel took, and whether that is all.
+fn poll_give(tcp: &mut TcpStream, cx: &mut Context<'_>, bytes: &[u8]) -> (usize, Poll<io::Result<()>>) {
+    let mut written = 0;
+    let outcome = loop {
+        if written == bytes.len() {
+            break Poll::Ready(Ok(()));
+        }
+        match Pin::new(&mut *tcp).poll_write(cx, &bytes[written..]) {
+            Poll::Ready(Ok(0)) => break Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            Poll::Ready(Ok(count)) => written += count,
+            Poll::Ready(Err(error)) => break Poll::Ready(Err(error)),
+            Poll::Pending => break Poll::Pending,
+        }
+    };
+    (written, outcome)
 }
 
 impl AsyncRead for Sealed {
@@ -174,9 +217,10 @@ impl AsyncWrite for Sealed {
                 &plain
             }
         };
-        let sealed = this.channel.seal_data(data, &mut this.outgoing);
+        let mut records = Vec::new();
+        let sealed = this.channel.seal_data(data, &mut records);
         sealed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-        let _ = this.poll_drain(cx)?;
+        this.send(cx, records)?;
         Poll::Ready(Ok(data.len()))
     }
 
@@ -191,8 +235,10 @@ impl AsyncWrite for Sealed {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if !std::mem::replace(&mut this.said_last_word, true) {
-            let sealed = this.channel.seal_close(&mut this.outgoing);
+            let mut record = Vec::new();
+            let sealed = this.channel.seal_close(&mut record);
             sealed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+            this.kept().outgoing.append(&mut record);
         }
         ready!(this.poll_drain(cx))?;
         Pin::new(&mut this.tcp).poll_shutdown(cx)

@@ -5,7 +5,7 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,47 +18,54 @@ use crate::net::stream::Stream;
 /// Most frames handed to the kernel in one write.
 const MOST_SLICES: usize = 64;
 
-/// What waits to be written.
+/// What waits to be written. Small, since nearly always nothing does.
 #[derive(Debug, Default)]
-pub(super) struct Outgoing {
+pub(super) struct Outgoing(Option<Box<Waiting>>);
+
+#[derive(Debug, Default)]
+struct Waiting {
     bytes: Vec<u8>,
     late_at: Option<Instant>,
 }
 
 impl Outgoing {
+    fn waiting(&mut self) -> &mut Waiting {
+        self.0.get_or_insert_default()
+    }
+
     /// Puts a frame behind what waits.
     pub(super) fn push(&mut self, frame: &[u8]) {
-        self.bytes.extend_from_slice(frame);
+        self.buffer().extend_from_slice(frame);
     }
 
     /// Where a frame can be encoded behind what waits.
     pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
-        &mut self.bytes
+        &mut self.waiting().bytes
     }
 
     /// Throws everything away.
     pub(super) fn clear(&mut self) {
-        *self = Self::default();
+        self.0 = None;
     }
 
     /// Whether nothing waits and no buffer is held.
     pub(super) fn is_idle(&self) -> bool {
-        self.bytes.capacity() == 0 && self.late_at.is_none()
+        self.0.is_none()
     }
 
     /// When the peer will have taken too long; `None` while it keeps up.
     pub(super) fn late_at(&self) -> Option<Instant> {
-        self.late_at
+        self.0.as_ref().and_then(|waiting| waiting.late_at)
     }
 
     /// Whether the peer has taken too long.
     pub(super) fn is_late(&self) -> bool {
-        self.late_at.is_some_and(|at| at <= Instant::now())
+        self.late_at().is_some_and(|at| at <= Instant::now())
     }
 
     /// Gives a peer that is late another moment.
     pub(super) fn wait_until(&mut self, at: Instant) {
-        self.late_at = Some(at);
+        self.waiting().late_at = Some(at);
     }
 
     /// One write of what waits and of `frames`; keeps what the kernel does not take.
@@ -68,11 +75,11 @@ impl Outgoing {
         frames: &[Bytes],
         cx: &mut Context<'_>,
     ) -> io::Result<()> {
-        if self.late_at.is_some() {
+        if self.late_at().is_some() {
             frames.iter().for_each(|frame| self.push(frame));
             return Ok(());
         }
-        let waiting = std::mem::take(&mut self.bytes);
+        let waiting = self.0.take().map_or_else(Vec::new, |waiting| waiting.bytes);
         let parts = || std::iter::once(waiting.as_slice()).chain(frames.iter().map(Bytes::as_ref));
         let some = parts().filter(|part| !part.is_empty()).take(MOST_SLICES);
         let slices: SmallVec<[IoSlice<'_>; 8]> = some.map(IoSlice::new).collect();
@@ -84,7 +91,9 @@ impl Outgoing {
         for part in parts() {
             let done = written.min(part.len());
             written -= done;
-            self.bytes.extend_from_slice(&part[done..]);
+            if done < part.len() {
+                self.push(&part[done..]);
+            }
         }
         Ok(())
     }
@@ -97,28 +106,28 @@ impl Outgoing {
         patience: Duration,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
+        let bytes = self.0.as_ref().map_or(&[][..], |waiting| &waiting.bytes);
         let mut written = 0;
         let outcome = loop {
-            if written == self.bytes.len() {
+            if written == bytes.len() {
                 break Pin::new(&mut *stream).poll_flush(cx);
             }
-            match Pin::new(&mut *stream).poll_write(cx, &self.bytes[written..]) {
+            match Pin::new(&mut *stream).poll_write(cx, &bytes[written..]) {
                 Poll::Ready(Ok(0)) => break Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(count)) => written += count,
                 Poll::Ready(Err(error)) => break Poll::Ready(Err(error)),
                 Poll::Pending => break Poll::Pending,
             }
         };
-        if written == self.bytes.len() {
-            self.bytes = Vec::new();
-        } else {
-            self.bytes.drain(..written);
+        if let Poll::Ready(Ok(())) = outcome {
+            self.0 = None;
+            return outcome;
         }
-        if outcome.is_pending() && self.late_at.is_none() {
-            self.late_at = Some(Instant::now() + patience);
+        let waiting = self.waiting();
+        waiting.bytes.drain(..written);
+        if outcome.is_pending() {
+            waiting.late_at.get_or_insert_with(|| Instant::now() + patience);
         }
-        ready!(outcome)?;
-        self.late_at = None;
-        Poll::Ready(Ok(()))
+        outcome
     }
 }

@@ -28,7 +28,7 @@ use crate::runtime::backoff::spread;
 use crate::runtime::limit::Bucket;
 
 /// Most bytes thrown away after the last frame, before the peer is reset after all.
-const MOST_DISCARDED: usize = 1024 * 1024;
+const MOST_DISCARDED: u32 = 1024 * 1024;
 
 /// One WebSocket.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ enum State {
     Finishing {
         until: Instant,
         shut: bool,
-        discarded: usize,
+        discarded: u32,
     },
     Over,
 }
@@ -236,7 +236,7 @@ impl Socket {
             let now = Instant::now();
             self.heard_at = now;
             if let State::Finishing { discarded, .. } = &mut self.state {
-                *discarded += count;
+                *discarded = discarded.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
                 let too_much = *discarded > MOST_DISCARDED;
                 return Poll::Ready(if too_much {
                     Err(io::ErrorKind::Other.into())

@@ -1,7 +1,5 @@
 //! Records into state. Total: any record in any state.
 
-use std::sync::Arc;
-
 use crate::model::{ChannelState, DeskEvent, FreedReason, Record};
 
 use super::input::DeskProfile;
@@ -11,11 +9,9 @@ impl Desk {
     /// Takes the record with number `n` into the state.
     pub fn apply(&mut self, n: u64, record: &Record<DeskEvent>) {
         if let Some(command) = record.cause.filter(|command| self.executed(*command).is_none()) {
-            let commands = Arc::make_mut(&mut self.commands);
-            if commands.len() >= COMMANDS_MAX {
-                commands.pop_front();
-            }
-            commands.push_back(Executed { command, n });
+            let over = (self.commands.len() + 1).saturating_sub(COMMANDS_MAX);
+            let kept = self.commands[over..].iter().copied();
+            self.commands = kept.chain([Executed { command, n }]).collect();
         }
         match &record.event {
             DeskEvent::Opened { tenant, agent } => {
@@ -52,6 +48,7 @@ impl Desk {
                             .push((*media, ChannelState::NotReady { reason: None }));
                     }
                 }
+                self.channels.shrink_to_fit();
             }
             DeskEvent::Channel { media, state } => {
                 if let Some((_, known)) = self.channels.iter_mut().find(|(of, _)| of == media) {

@@ -1,6 +1,5 @@
 //! The state of a desk: a function of its records.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -37,7 +36,8 @@ pub struct Desk {
     pub(super) idle_since: Millis,
     /// Media that take no offers from routing until then: the agent has just said no.
     pub(super) resting: Vec<(Media, Millis)>,
-    pub(super) commands: Arc<VecDeque<Executed>>,
+    /// Oldest first.
+    pub(super) commands: Arc<[Executed]>,
 }
 
 /// A command that was carried out.
