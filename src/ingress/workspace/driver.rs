@@ -26,12 +26,13 @@ use crate::runtime::drain::{Phase, Retain};
 use crate::session::DeskInput;
 
 use super::admission::Refused;
+use super::batch::Batch;
 use super::connection::Connection;
 use super::counts::{Opened, Working};
 use super::frames::encode;
 use super::principal::AgentPrincipal;
 use super::service::Shared;
-use super::turn::{Batch, End, Turn};
+use super::turn::{End, Turn};
 use super::{act, picture};
 
 /// How long after its own moment a client is still waited for when the node stops.

@@ -8,6 +8,7 @@
 
 mod act;
 mod admission;
+mod batch;
 mod capabilities;
 mod connection;
 mod counts;

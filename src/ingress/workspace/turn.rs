@@ -5,27 +5,23 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use crate::model::{DeskEvent, LogId, Millis, Position, SessionEvent};
 use crate::protocol::agent::{
     ChannelEvent, ErrorEvent, ErrorKind, Gap, GapReason, Interaction, InteractionEvent, Message,
     Notification, Place, Resumed, ServerFrame, Snapshot, Status,
 };
 use crate::protocol::envelope::{Code, Fault};
-use crate::session::{Session, visible_to_agent};
+use crate::session::visible_to_agent;
 use crate::shard::{DeskView, Entry, Follower, Records, SessionView, ShardError, Shards};
 use crate::telemetry::names;
 
+use super::batch::{Batch, tell};
 use super::connection::{Connection, DeskStep};
 use super::cursor::{Owed, Placed, continued, owed};
-use super::frames::{change_frame, encode, message_frame, typing_frame};
+use super::frames::{encode, typing_frame};
 use super::principal::AgentPrincipal;
-use super::telling::{self, Telling};
-use super::{frames, picture};
+use super::{frames, picture, telling};
 
-/// The most bytes of one write, give or take one frame.
-const MOST_BYTES: usize = 16 * 1024;
 /// Records asked of the store at a time.
 const PAGE: usize = 256;
 /// Pages looked through for the record by which an agent was out.
@@ -50,24 +46,6 @@ pub(super) enum End {
     Restart,
     /// The peer sent what is no text.
     Unsupported,
-}
-
-/// Frames of one write.
-#[derive(Debug, Default)]
-pub(super) struct Batch {
-    pub(super) frames: Vec<Bytes>,
-    bytes: usize,
-}
-
-impl Batch {
-    pub(super) fn push(&mut self, frame: Bytes) {
-        self.bytes += frame.len();
-        self.frames.push(frame);
-    }
-
-    fn is_full(&self) -> bool {
-        self.bytes >= MOST_BYTES
-    }
 }
 
 /// The reading half of a stream: what is owed.
@@ -525,66 +503,6 @@ impl Turn {
         }
         self.follower.unfollow(log);
     }
-}
-
-type Told = Arc<Entry<SessionEvent>>;
-
-/// Frames for `records` until the batch is full; how many were dealt with. The last change carries the state, unless one of
-/// `more`, which will be told later, is newer.
-fn tell(
-    log: LogId,
-    view: &SessionView,
-    me: &crate::model::AgentId,
-    (records, more): (&[Told], &[Told]),
-    state: Option<impl Fn() -> Interaction>,
-    batch: &mut Batch,
-) -> usize {
-    let sight = picture::sight(&view.state, me);
-    let session: &Session = &view.state;
-    let telling = |entry: &Entry<SessionEvent>| match telling::of_session(&entry.record.event) {
-        told if visible_to_agent(session, &entry.record, sight) => told,
-        _ => Telling::Hidden,
-    };
-    let is_change = |entry: &Entry<SessionEvent>| {
-        matches!(telling(entry), Telling::Change(..) | Telling::ChangeWithLine(..))
-    };
-    let last_told = records.last().map_or(0, |entry| entry.n);
-    let later = more
-        .iter()
-        .rev()
-        .take_while(|entry| entry.n > last_told)
-        .any(|entry| is_change(entry));
-    let carrier = records
-        .iter()
-        .rposition(|entry| is_change(entry))
-        .filter(|_| !later);
-    for (index, entry) in records.iter().enumerate() {
-        if batch.is_full() {
-            return index;
-        }
-        let (change, with_line) = match telling(entry) {
-            Telling::Hidden => continue,
-            Telling::Message => {
-                batch.push(message_frame(log, session, entry));
-                continue;
-            }
-            Telling::Change(kind, name) => ((kind, name), false),
-            Telling::ChangeWithLine(kind, name) => ((kind, name), true),
-        };
-        let state = state
-            .as_ref()
-            .filter(|_| carrier == Some(index))
-            .map(|state| state());
-        batch.push(change_frame(
-            log,
-            session,
-            entry,
-            change,
-            with_line,
-            state.as_ref(),
-        ));
-    }
-    records.len()
 }
 
 /// The session a record of the desk names.
