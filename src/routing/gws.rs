@@ -239,9 +239,10 @@ async fn say_again(router: &GwsRouter, shards: &Shards, routed: &[TenantId], ses
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::HOLD_MS;
     use crate::log::memory::MemoryStore;
     use crate::model::{AgentId, Millis, ReadyDesk, Spread, WaitingSession};
-    use crate::runtime::Clock;
+    use crate::runtime::{Clock, TestClock};
     use std::cell::Cell;
     use uuid::Uuid;
 
@@ -277,12 +278,16 @@ mod tests {
     const OTHER: TenantId = TenantId(Uuid::from_u128(2));
 
     fn router() -> (GwsRouter, Rc<Fake>) {
+        router_at(Clock::system())
+    }
+
+    fn router_at(clock: Clock) -> (GwsRouter, Rc<Fake>) {
         let gws = Rc::new(Fake {
             answer: Cell::new(Submitted::Taken),
             away: Cell::new(None),
             said: RefCell::default(),
         });
-        let log = MemoryStore::new(16, Clock::system()).unwrap().core();
+        let log = MemoryStore::new(16, clock).unwrap().core();
         let seam: Rc<dyn Gws> = Rc::clone(&gws) as Rc<dyn Gws>;
         (
             GwsRouter::new(BuiltinRouter::new(log), seam, Duration::from_secs(30)),
@@ -345,11 +350,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_short_absence_is_waited_for_and_a_long_one_is_not() {
-        let (router, gws) = router();
+        let clock = TestClock::at(1_000);
+        let (router, gws) = router_at(clock.clock());
         router.changed(TENANT, ready(TENANT)).await.unwrap();
         gws.answer.set(Submitted::Away);
         gws.away.set(Some(Duration::from_secs(29)));
         assert!(router.changed(TENANT, wait()).await.is_err(), "tried again");
+        // What the tables named meanwhile, and nobody used, is held no more.
+        clock.advance(Duration::from_millis(HOLD_MS));
         gws.away.set(Some(Duration::from_secs(30)));
         assert!(
             router.changed(TENANT, wait()).await.unwrap().is_some(),
