@@ -174,8 +174,8 @@ pub trait Log: Outbound {
     /// Logs of a partition whose liveness deadline has passed. They stay until an append says otherwise.
     fn lapsed(&self, partition: u16, limit: usize) -> LogFuture<'_, Vec<LogId>>;
 
-    /// Writes a tenant's matching tables and holds a pair that this made possible, in the same step
-    /// ([`super::matching`]). A write that is older than what is known changes nothing and names nobody.
+    /// Writes a tenant's matching tables and holds a pair that this made possible, in the same step, for
+    /// [`HOLD_MS`](super::HOLD_MS) at most. A write that is older than what is known changes nothing and names nobody.
     fn matching(&self, tenant: TenantId, op: MatchOp) -> LogFuture<'_, MatchAnswer>;
 
     /// Holds the best pair of the whole tenant: the sweep.
