@@ -179,6 +179,19 @@ pub async fn reach(seconds: u64, done: impl Fn() -> bool) {
     }
 }
 
+/// Waits until so many are counted, as long as the count rises at least once in so many seconds.
+pub async fn count_to(wanted: usize, patience: u64, counted: impl Fn() -> u64) {
+    let mut before = counted();
+    while before < wanted as u64 {
+        reach(patience, || counted() > before).await;
+        let now = counted();
+        if now == before {
+            return;
+        }
+        before = now;
+    }
+}
+
 /// A progress bar.
 pub fn bar(length: usize, message: &'static str) -> Result<ProgressBar> {
     let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {elapsed}")?;

@@ -34,6 +34,7 @@ impl LogStore {
                 let options = EmbeddedOptions {
                     partitions: store.partitions,
                     clock: clock.clone(),
+                    cache_bytes: store.cache.len(),
                     ..EmbeddedOptions::default()
                 };
                 std::fs::create_dir_all(&store.data_dir).with_context(|| at("make", &store.data_dir))?;

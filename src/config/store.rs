@@ -7,6 +7,7 @@ use super::choice::choice;
 use super::reader::{Reader, Section, section};
 use super::secret::Secret;
 use super::server_url::ServerUrl;
+use super::size::ByteSize;
 
 choice! {
     /// Which store.
@@ -41,6 +42,8 @@ pub struct Store {
     pub data_dir: PathBuf,
     /// How many partitions a new store has; an old one must agree.
     pub partitions: u16,
+    /// Memory for pages of the database file of an embedded store.
+    pub cache: ByteSize,
     /// The least an acknowledged message must survive; a store that cannot is refused.
     pub durability: Durability,
     /// `[store.redis]`.
@@ -53,6 +56,7 @@ impl Default for Store {
             mode: StoreMode::Embedded,
             data_dir: PathBuf::from("data"),
             partitions: 256,
+            cache: ByteSize::mib(256),
             durability: Durability::Process,
             redis: Redis::default(),
         }
@@ -66,6 +70,7 @@ impl Section for Store {
             mode: reader.take(section, "mode", default.mode),
             data_dir: reader.take(section, "data_dir", default.data_dir),
             partitions: reader.take(section, "partitions", default.partitions),
+            cache: reader.take(section, "cache", default.cache),
             durability: reader.take(section, "durability", default.durability),
             redis: Redis::read(&format!("{section}.redis"), reader),
         }

@@ -10,6 +10,9 @@
 
 use crate::model::{AgentId, LogId, Media, ReadyDesk, WaitingSession};
 
+/// What the skill of one agent begins with; the login follows. Every desk has its own without listing it.
+const AGENT: &str = "agent=";
+
 /// How long a pair is held whose session and desk say nothing.
 pub const HOLD_MS: u64 = 2_000;
 
@@ -40,12 +43,30 @@ pub struct QueueRank {
     pub mean_interval_ms: Option<u64>,
 }
 
+/// The skill that only this agent has. No other is named so: a skill of people ends in a level.
+#[must_use]
+pub fn own_skill(login: &str) -> String {
+    format!("{AGENT}{login}")
+}
+
+/// The agent that a session with these skills is for, where it is for one.
+#[must_use]
+pub(super) fn agent_wished(skills: &[String]) -> Option<&str> {
+    skills.iter().find_map(|skill| skill.strip_prefix(AGENT))
+}
+
 /// Whether a desk may be asked for a session: a free place of its medium, its queue, all its skills.
 #[must_use]
 pub fn admits(desk: &ReadyDesk, session: &WaitingSession) -> bool {
+    let has = |skill: &String| {
+        skill.strip_prefix(AGENT).map_or_else(
+            || desk.skills.contains(skill),
+            |agent| agent == desk.agent.as_str(),
+        )
+    };
     free_places(desk, session.media) > 0
         && desk.queues.contains(&session.queue)
-        && session.skills.iter().all(|skill| desk.skills.contains(skill))
+        && session.skills.iter().all(has)
 }
 
 /// The best pair of these: the first session in order of (priority down, since up, id) that any desk admits; for it the preferred desk, else the

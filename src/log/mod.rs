@@ -30,7 +30,7 @@ pub use append::{
 pub use effects::{EffectId, Leased};
 pub use error::LogError;
 pub use mailbox::{MailPage, Mailbox};
-pub use matching::{HOLD_MS, MatchAnswer, Pair, QueueRank, admits, best_pair};
+pub use matching::{HOLD_MS, MatchAnswer, Pair, QueueRank, admits, best_pair, own_skill};
 pub use outbound::{DeadEffect, Outbound, Referred};
 pub use store::{
     DueTimer, Durability, Log, LogFuture, NodeId, Page, SharedLog, StoreInfo, Tail, UnknownDurability,

@@ -1,5 +1,6 @@
 //! Identifiers. Each is a type of its own, so that one can never stand where another is meant.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -80,6 +81,13 @@ impl AgentId {
     /// The login as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+// Looked up by the text: it hashes and compares as its text does.
+impl Borrow<str> for AgentId {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

@@ -78,12 +78,7 @@ fn abilities(agent: &Agent) -> Vec<String> {
         .iter()
         .flat_map(|(skill, level)| (1..=*level).map(move |level| ability(skill, level)));
     let groups = agent.groups.iter().map(|group| group_ability(group));
-    levels.chain(groups).chain([own_ability(&agent.login)]).collect()
-}
-
-/// Only this agent has it. No skill is named so: a skill ends in a level.
-pub(super) fn own_ability(login: &str) -> String {
-    format!("agent={login}")
+    levels.chain(groups).collect()
 }
 
 /// Only the agents of this group have it.

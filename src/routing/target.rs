@@ -1,11 +1,12 @@
 //! From what a strategy names to where a session waits.
 
+use crate::log::own_skill;
 use crate::model::{LogId, TenantId};
 use crate::provisioning::Snapshot;
 use crate::provisioning::objects::Agent;
 use crate::session::Place;
 
-use super::profile::{ability, group_ability, own_ability, place, queues_of};
+use super::profile::{ability, group_ability, place, queues_of};
 
 /// Whom a strategy wants a session to go to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +36,7 @@ pub fn route(
 ) -> Option<(Place, Option<LogId>)> {
     let (needs, meant): (String, Meant<'_>) = match target {
         RouteTarget::Queue(queue) => return Some((place(snapshot, tenant, queue)?, None)),
-        RouteTarget::Agent(login) => (own_ability(login), Box::new(move |agent| agent.login == login)),
+        RouteTarget::Agent(login) => (own_skill(login), Box::new(move |agent| agent.login == login)),
         RouteTarget::Group(group) => (
             group_ability(group),
             Box::new(move |agent| agent.groups.iter().any(|of| of == group)),

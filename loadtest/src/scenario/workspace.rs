@@ -14,7 +14,7 @@ use serde_json::json;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use crate::crew::{self, Customers, SIGNED_IN, reach};
+use crate::crew::{self, Customers, SIGNED_IN, count_to};
 use crate::measure::Results;
 use crate::pace::Pace;
 use crate::proc::Usage;
@@ -56,6 +56,8 @@ pub struct WorkspaceArgs {
     pub report: PathBuf,
 }
 
+/// Seconds in which at least one more agent, chat or message must be there.
+const PATIENCE: u64 = 20;
 /// Chats that are taken, in the tally.
 const CHATS: &str = "chats";
 /// Messages that were sent, in the tally.
@@ -93,7 +95,7 @@ pub async fn run(args: WorkspaceArgs) -> Result<Results> {
             });
             bar.inc(1);
         }
-        reach(60, || tally.borrow().is_over(SIGNED_IN, last)).await;
+        count_to(last, PATIENCE, || tally.borrow().counted(SIGNED_IN)).await;
         signing_in += Usage::of(server.pid())?.cpu - half.cpu;
         bar.finish_and_clear();
         let bar = crew::bar(args.follow * (last - first), "chats")?;
@@ -109,7 +111,7 @@ pub async fn run(args: WorkspaceArgs) -> Result<Results> {
             });
             bar.inc(1);
         }
-        reach(60, || tally.borrow().is_over(CHATS, args.follow * last)).await;
+        count_to(args.follow * last, PATIENCE, || tally.borrow().counted(CHATS)).await;
         bar.finish_and_clear();
         tokio::time::sleep(Duration::from_secs(args.settle)).await;
         if last < args.agents {
@@ -128,7 +130,7 @@ pub async fn run(args: WorkspaceArgs) -> Result<Results> {
             speak.notify_one();
             bar.inc(1);
         }
-        reach(60, || tally.borrow().is_over(SPOKE, there)).await;
+        count_to(there, PATIENCE, || tally.borrow().counted(SPOKE)).await;
         bar.finish_and_clear();
         tokio::time::sleep(Duration::from_secs(args.settle)).await;
         spoken = Some(Usage::of(server.pid())?.anonymous as f64);
@@ -193,6 +195,16 @@ pub async fn run(args: WorkspaceArgs) -> Result<Results> {
         }
     }
     results.errors = tally.errors();
+    let missing = [
+        ("agents who are not signed in", args.agents - there),
+        (
+            "chats that nobody took",
+            (args.follow * args.agents).saturating_sub(usize::try_from(tally.counted(CHATS))?),
+        ),
+    ];
+    for (what, missing) in missing.into_iter().filter(|(_, missing)| *missing > 0) {
+        results.errors.insert(what.to_owned(), missing as u64);
+    }
     if let Some(most) = args.gate.filter(|most| slope > *most) {
         results
             .errors

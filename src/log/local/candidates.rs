@@ -1,13 +1,13 @@
 //! Who of a tenant may be brought together now, arranged so that a pair is found at the same cost however many wait or are ready:
-//! sessions by what they wish, desks by what they can do.
+//! sessions by what they wish, desks by what they can do, and both by the agent where a session is for one.
 //!
 //! Knows nothing of numbers and departures; [`super::tables`] says who is there.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
-use crate::log::matching::admits;
-use crate::model::{LogId, Media, Millis, ReadyDesk, WaitingSession};
+use crate::log::matching::{admits, agent_wished};
+use crate::model::{AgentId, LogId, Media, Millis, ReadyDesk, WaitingSession};
 
 /// A place in the order in which sessions are served.
 pub(super) type Turn = (Reverse<u32>, Millis, LogId);
@@ -35,12 +35,17 @@ impl Wish {
         }
     }
 
-    fn is_met_by(&self, queues: &[String], skills: &[String]) -> bool {
-        queues.contains(&self.queue) && self.skills.iter().all(|skill| skills.contains(skill))
+    /// The agent it is for, where it is for one.
+    fn agent(&self) -> Option<&str> {
+        agent_wished(&self.skills)
+    }
+
+    fn is_met_by(&self, class: &Class) -> bool {
+        class.queues.contains(&self.queue) && self.skills.iter().all(|skill| class.skills.contains(skill))
     }
 }
 
-/// What desks have in common that admit the same sessions, as far as they have a place.
+/// What desks have in common that admit the same sessions, as far as they have a place and the session is for no certain agent.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Class {
     queues: Vec<String>,
@@ -66,28 +71,40 @@ fn sorted(names: &[String]) -> Vec<String> {
 #[derive(Debug, Default)]
 pub(super) struct Candidates {
     wishes: HashMap<Wish, BTreeSet<Turn>>,
+    /// Those of them that are for one agent are here instead.
+    personal: HashMap<String, HashMap<Wish, BTreeSet<Turn>>>,
     classes: HashMap<Class, HashMap<Media, BTreeSet<Idle>>>,
+    desks: HashMap<AgentId, LogId>,
     held: HashMap<LogId, Millis>,
     holds: VecDeque<(Millis, LogId)>,
 }
 
 impl Candidates {
     pub(super) fn seek(&mut self, session: &WaitingSession) {
-        let wishing = self.wishes.entry(Wish::of(session)).or_default();
-        wishing.insert(turn(session));
+        let wish = Wish::of(session);
+        let wishes = match wish.agent() {
+            None => &mut self.wishes,
+            Some(agent) => self.personal.entry(agent.to_owned()).or_default(),
+        };
+        wishes.entry(wish).or_default().insert(turn(session));
     }
 
     pub(super) fn unseek(&mut self, session: &WaitingSession) {
         let wish = Wish::of(session);
-        if let Some(wishing) = self.wishes.get_mut(&wish) {
-            wishing.remove(&turn(session));
-            if wishing.is_empty() {
-                self.wishes.remove(&wish);
+        let Some(agent) = wish.agent() else {
+            remove(&mut self.wishes, &wish, session);
+            return;
+        };
+        if let Some(wishes) = self.personal.get_mut(agent) {
+            remove(wishes, &wish, session);
+            if wishes.is_empty() {
+                self.personal.remove(agent);
             }
         }
     }
 
     pub(super) fn enlist(&mut self, desk: &ReadyDesk) {
+        self.desks.insert(desk.agent.clone(), desk.desk);
         for media in free(desk) {
             let alike = self.classes.entry(Class::of(desk)).or_default();
             alike
@@ -98,6 +115,7 @@ impl Candidates {
     }
 
     pub(super) fn delist(&mut self, desk: &ReadyDesk) {
+        self.desks.remove(&desk.agent);
         let class = Class::of(desk);
         let Some(alike) = self.classes.get_mut(&class) else {
             return;
@@ -145,24 +163,40 @@ impl Candidates {
 
     /// The first in turn who wishes the same as this one.
     pub(super) fn first_like(&self, session: &WaitingSession) -> Option<LogId> {
-        let (.., first) = self.wishes.get(&Wish::of(session))?.first()?;
+        let wish = Wish::of(session);
+        let wishes = match wish.agent() {
+            None => &self.wishes,
+            Some(agent) => self.personal.get(agent)?,
+        };
+        let (.., first) = wishes.get(&wish)?.first()?;
         Some(*first)
     }
 
     /// The first in turn whom this desk admits.
-    pub(super) fn first_for(&self, desk: &ReadyDesk) -> Option<LogId> {
-        let media: Vec<Media> = free(desk).collect();
-        let met = self
+    pub(super) fn first_for(
+        &self,
+        desk: &ReadyDesk,
+        waiting: &HashMap<LogId, WaitingSession>,
+    ) -> Option<LogId> {
+        let personal = self.personal.get(desk.agent.as_str());
+        let firsts = self
             .wishes
-            .iter()
-            .filter(|(wish, _)| media.contains(&wish.media) && wish.is_met_by(&desk.queues, &desk.skills));
-        let (.., first) = met.filter_map(|(_, wishing)| wishing.first()).min()?;
+            .values()
+            .chain(personal.into_iter().flat_map(HashMap::values));
+        let firsts = firsts.filter_map(BTreeSet::first);
+        let admitted = firsts.filter(|(.., first)| {
+            let session = waiting.get(first);
+            session.is_some_and(|session| admits(desk, session))
+        });
+        let (.., first) = admitted.min()?;
         Some(*first)
     }
 
     /// The first of each wish, in turn.
     pub(super) fn firsts(&self) -> Vec<LogId> {
-        let mut firsts: Vec<&Turn> = self.wishes.values().filter_map(BTreeSet::first).collect();
+        let personal = self.personal.values().flat_map(HashMap::values);
+        let all = self.wishes.values().chain(personal);
+        let mut firsts: Vec<&Turn> = all.filter_map(BTreeSet::first).collect();
         firsts.sort_unstable();
         firsts.into_iter().map(|(.., session)| *session).collect()
     }
@@ -183,10 +217,14 @@ impl Candidates {
             return Some(preferred);
         }
         let wish = Wish::of(session);
-        let classes = self
-            .classes
-            .iter()
-            .filter(|(class, _)| wish.is_met_by(&class.queues, &class.skills));
+        if let Some(agent) = wish.agent() {
+            return self
+                .desks
+                .get(agent)
+                .copied()
+                .filter(|desk| may_be_asked(desk).is_some());
+        }
+        let classes = self.classes.iter().filter(|(class, _)| wish.is_met_by(class));
         let idlest = classes.filter_map(|(_, alike)| {
             let mut idle = alike.get(&session.media)?.iter();
             idle.find(|(_, desk)| !session.avoid.contains(desk))
@@ -198,6 +236,15 @@ impl Candidates {
         again
             .min_by_key(|desk| (session.prefer != Some(desk.desk), desk.idle_since, desk.desk))
             .map(|desk| desk.desk)
+    }
+}
+
+fn remove(wishes: &mut HashMap<Wish, BTreeSet<Turn>>, wish: &Wish, session: &WaitingSession) {
+    if let Some(wishing) = wishes.get_mut(wish) {
+        wishing.remove(&turn(session));
+        if wishing.is_empty() {
+            wishes.remove(wish);
+        }
     }
 }
 

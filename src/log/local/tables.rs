@@ -210,7 +210,7 @@ impl Tables {
                     .ready
                     .get(desk)
                     .filter(|desk| !self.candidates.is_held(desk.desk));
-                desk.and_then(|desk| self.candidates.first_for(desk))
+                desk.and_then(|desk| self.candidates.first_for(desk, &self.waiting))
             }
             MatchOp::Unwait { .. } | MatchOp::Unready { .. } => None,
         };

@@ -4,15 +4,18 @@
 -- those with a free place only), known (log -> number of the newest write), gone (log by when it left), took:<queue> (times of the
 -- last assignments). A write older than what is known changes nothing.
 --
--- Who may be named in a pair stands in wish:<wish> (sessions alike in what they wish, in order of turn; wishes: all of them) and in
--- idle:<media>:<class> (desks alike in what they can do, by how long they are idle; classes:<media>: all of them), so that finding a pair
--- costs the same however many wait or are ready. Who was named is in held, by when that ends, and not there.
+-- Who may be named in a pair stands in wish:<wish> (sessions alike in what they wish, in order of turn; wishes: all of them, but those for
+-- one agent are in wishes:<agent>, and such agents in wished) and in idle:<media>:<class> (desks alike in what they can do, by how long they
+-- are idle; classes:<media>: all of them; of: the desk of each agent), so that finding a pair costs the same however many wait or are
+-- ready. Who was named is in held, by when that ends, and not there.
 
 local DEPARTED = 3600000
 local HOLD = 2000
 local WINDOW = 15 * 60000
 local MIN_SAMPLES, MAX_SAMPLES = 5, 1024
 local LOOK = 128
+-- What the skill of one agent begins with; the login follows. Every desk has its own without listing it.
+local AGENT = 'agent='
 
 -- Sorts bytewise by priority down, since up, session.
 local function turn(session)
@@ -69,13 +72,30 @@ local function class_of(desk)
   return cjson.encode({sorted(desk.queues), sorted(desk.skills)})
 end
 
--- Whether a desk of these queues and skills, both sets, admits a session of this queue that wants these.
-local function meets(queues, skills, queue, wanted)
+-- The agent that a skill names, if it names one.
+local function agent_of(skill)
+  return string.sub(skill, 1, #AGENT) == AGENT and string.sub(skill, #AGENT + 1) or nil
+end
+
+-- The agent that sessions with these skills are for.
+local function agent_wished(skills)
+  for _, skill in ipairs(skills) do
+    local agent = agent_of(skill)
+    if agent then
+      return agent
+    end
+  end
+end
+
+-- Whether a desk of these queues and skills, both sets, admits a session of this queue that wants these. `agent` may be nil: of no certain
+-- desk.
+local function meets(queues, skills, agent, queue, wanted)
   if not queues[queue] then
     return false
   end
   for _, skill in ipairs(wanted) do
-    if not skills[skill] then
+    local named = agent_of(skill)
+    if named and named ~= agent or not named and not skills[skill] then
       return false
     end
   end
@@ -101,32 +121,50 @@ local function free_media(desk)
   return media
 end
 
+-- Where the wishes stand that are for this agent, or for none.
+local function wishes_of(t, agent)
+  return agent and t .. 'wishes:' .. agent or t .. 'wishes'
+end
+
+local function idle_key(t, media, class)
+  return t .. 'idle:' .. media .. ':' .. class
+end
+
 local function seek(t, session)
-  local wish = wish_of(session)
+  local wish, agent = wish_of(session), agent_wished(session.skills)
   redis.call('ZADD', t .. 'wish:' .. wish, 0, turn(session))
-  redis.call('SADD', t .. 'wishes', wish)
+  redis.call('SADD', wishes_of(t, agent), wish)
+  if agent then
+    redis.call('SADD', t .. 'wished', agent)
+  end
 end
 
 local function unseek(t, session)
-  local wish = wish_of(session)
+  local wish, agent = wish_of(session), agent_wished(session.skills)
+  local wishes = wishes_of(t, agent)
   redis.call('ZREM', t .. 'wish:' .. wish, turn(session))
   if redis.call('EXISTS', t .. 'wish:' .. wish) == 0 then
-    redis.call('SREM', t .. 'wishes', wish)
+    redis.call('SREM', wishes, wish)
+  end
+  if agent and redis.call('EXISTS', wishes) == 0 then
+    redis.call('SREM', t .. 'wished', agent)
   end
 end
 
 local function enlist(t, desk)
   local class = class_of(desk)
+  redis.call('HSET', t .. 'of', desk.agent, desk.desk)
   for _, media in ipairs(free_media(desk)) do
-    redis.call('ZADD', t .. 'idle:' .. media .. ':' .. class, 0, idle(desk))
+    redis.call('ZADD', idle_key(t, media, class), 0, idle(desk))
     redis.call('SADD', t .. 'classes:' .. media, class)
   end
 end
 
 local function delist(t, desk)
   local class = class_of(desk)
+  redis.call('HDEL', t .. 'of', desk.agent)
   for _, media in ipairs(free_media(desk)) do
-    local alike = t .. 'idle:' .. media .. ':' .. class
+    local alike = idle_key(t, media, class)
     redis.call('ZREM', alike, idle(desk))
     if redis.call('EXISTS', alike) == 0 then
       redis.call('SREM', t .. 'classes:' .. media, class)
@@ -221,7 +259,7 @@ end
 local function may_be_asked(t, id, session)
   local desk = ready(t, id)
   local admits = desk and free_places(desk, session.media) > 0
-    and meets(set_of(desk.queues), set_of(desk.skills), session.queue, session.skills)
+    and meets(set_of(desk.queues), set_of(desk.skills), desk.agent, session.queue, session.skills)
   return admits and not is_held(t, id) and desk
 end
 
@@ -232,11 +270,15 @@ local function desk_for(t, session)
   if preferred then
     return preferred
   end
+  local agent = agent_wished(session.skills)
+  if agent then
+    return may_be_asked(t, redis.call('HGET', t .. 'of', agent), session)
+  end
   local best
   for _, class in ipairs(redis.call('SMEMBERS', t .. 'classes:' .. session.media)) do
     local queues, skills = unpack(cjson.decode(class))
-    if meets(set_of(queues), set_of(skills), session.queue, session.skills) then
-      local alike = t .. 'idle:' .. session.media .. ':' .. class
+    if meets(set_of(queues), set_of(skills), nil, session.queue, session.skills) then
+      local alike = idle_key(t, session.media, class)
       for _, member in ipairs(redis.call('ZRANGE', alike, 0, #session.avoid)) do
         if not avoid[string.sub(member, 9)] then
           if not best or is_asked_before(member, best) then
@@ -292,9 +334,9 @@ local function pair_for_desk(t, id, now)
     return false
   end
   local queues, skills, best = set_of(desk.queues), set_of(desk.skills), nil
-  for _, wish in ipairs(redis.call('SMEMBERS', t .. 'wishes')) do
+  for _, wish in ipairs(redis.call('SUNION', t .. 'wishes', wishes_of(t, desk.agent))) do
     local queue, media, wanted = unpack(cjson.decode(wish))
-    if free_places(desk, media) > 0 and meets(queues, skills, queue, wanted) then
+    if free_places(desk, media) > 0 and meets(queues, skills, desk.agent, queue, wanted) then
       local first = first_of(t, wish)
       if first and (not best or is_served_before(first, best)) then
         best = first
@@ -306,9 +348,14 @@ end
 
 -- The best pair of all.
 local function best_pair(t, now)
-  local firsts = {}
-  for _, wish in ipairs(redis.call('SMEMBERS', t .. 'wishes')) do
-    firsts[#firsts + 1] = first_of(t, wish)
+  local firsts, wishes = {}, {t .. 'wishes'}
+  for _, agent in ipairs(redis.call('SMEMBERS', t .. 'wished')) do
+    wishes[#wishes + 1] = wishes_of(t, agent)
+  end
+  for _, key in ipairs(wishes) do
+    for _, wish in ipairs(redis.call('SMEMBERS', key)) do
+      firsts[#firsts + 1] = first_of(t, wish)
+    end
   end
   table.sort(firsts, is_served_before)
   for _, first in ipairs(firsts) do
@@ -320,16 +367,27 @@ local function best_pair(t, now)
   return false
 end
 
--- Reads every table, so that one of a wrong type is met before the first write.
-local function check(t, queue)
+-- Reads every table that may be written, so that one of a wrong type is met before the first write.
+local function check(t, session, desk)
   redis.call('HLEN', t .. 'wait')
   redis.call('SCARD', t .. 'wishes')
+  redis.call('SCARD', t .. 'wished')
   redis.call('HLEN', t .. 'desk')
+  redis.call('HLEN', t .. 'of')
+  redis.call('HLEN', t .. 'known')
   redis.call('ZCARD', t .. 'held')
   redis.call('ZCARD', t .. 'gone')
-  if queue then
-    redis.call('ZCARD', t .. 'queue:' .. queue)
-    redis.call('LLEN', t .. 'took:' .. queue)
+  if session then
+    redis.call('ZCARD', t .. 'queue:' .. session.queue)
+    redis.call('LLEN', t .. 'took:' .. session.queue)
+    redis.call('ZCARD', t .. 'wish:' .. wish_of(session))
+    redis.call('SCARD', wishes_of(t, agent_wished(session.skills)))
+  end
+  if desk then
+    for _, media in ipairs(free_media(desk)) do
+      redis.call('ZCARD', idle_key(t, media, class_of(desk)))
+      redis.call('SCARD', t .. 'classes:' .. media)
+    end
   end
 end
 
@@ -394,8 +452,8 @@ define('match', {}, function(p, args)
   if not apply then
     bad('matching operation')
   end
-  local session = waiting(t, op.session)
-  check(t, op.queue or (session and session.queue))
+  check(t, waiting(t, op.session), ready(t, op.desk))
+  check(t, op.op == 'wait' and op, op.op == 'ready' and op)
   forget_departed(t, now)
   end_late_holds(t, now)
   return apply(t, op, args[4], now)

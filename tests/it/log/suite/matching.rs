@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use nexus::log::{HOLD_MS, Log, Pair, admits, best_pair};
+use nexus::log::{HOLD_MS, Log, Pair, admits, best_pair, own_skill};
 use nexus::model::{LogId, MatchOp, Media, Millis, ReadyDesk, TenantId, WaitingSession};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
@@ -73,6 +73,30 @@ pub(crate) async fn a_write_returns_the_best_pair(h: &impl Harness) {
     };
     assert_eq!(write(&*log, tenant, assigned).await, None);
     assert_eq!(best(&*log, tenant).await, None);
+}
+
+pub(crate) async fn a_session_for_one_agent_is_named_with_no_other(h: &impl Harness) {
+    let (log, tenant) = (h.core(), tenant());
+    let (for_bob, for_all, alice, bob) = (session(h), session(h), session(h), session(h));
+    write(&*log, tenant, MatchOp::Ready(ready(alice, 1, 1))).await;
+    let only = WaitingSession {
+        skills: vec![own_skill("bob")],
+        ..waiting(for_bob, 1, 10)
+    };
+    assert_eq!(write(&*log, tenant, MatchOp::Wait(only)).await, None);
+    assert_eq!(
+        write(&*log, tenant, MatchOp::Wait(waiting(for_all, 1, 20))).await,
+        Some((for_all, alice)),
+        "nobody waits behind one who waits for somebody else"
+    );
+    let bobs = ReadyDesk {
+        agent: "bob".parse().unwrap(),
+        ..ready(bob, 1, 5)
+    };
+    assert_eq!(
+        write(&*log, tenant, MatchOp::Ready(bobs)).await,
+        Some((for_bob, bob))
+    );
 }
 
 pub(crate) async fn tenants_do_not_meet(h: &impl Harness) {
@@ -290,7 +314,7 @@ fn step(sessions: Vec<LogId>, desks: Vec<LogId>) -> impl Strategy<Value = Step> 
         media(),
         0..3_u32,
         0..5_u64,
-        names(&["fr", "gold"], 2),
+        names(&["fr", "gold", "agent=agent0", "agent=agent1"], 2),
         proptest::option::of(0..DESKS),
         proptest::sample::subsequence(desks.clone(), 0..=2),
     )
@@ -315,6 +339,7 @@ fn step(sessions: Vec<LogId>, desks: Vec<LogId>) -> impl Strategy<Value = Step> 
     )
         .prop_map(move |(i, queues, skills, free, idle_since)| {
             let desk = ReadyDesk {
+                agent: format!("agent{i}").parse().unwrap(),
                 queues,
                 skills,
                 free,
