@@ -7,6 +7,9 @@
 //! So that many pairs come together at once, and not one after the other, each write names one among those it may have made
 //! possible: of a session that begins to wait, the first in turn who wishes the same; of a desk, the first in turn whom it admits. What
 //! is left over (its node died, its hold ended) is found by the sweep.
+//!
+//! A session for which a desk is being asked keeps its turn until an agent is in, and is held until the desk must have answered: those
+//! behind it are told where they stand, and that never rises again when the answer is no.
 
 use crate::model::{AgentId, LogId, Media, ReadyDesk, WaitingSession};
 
@@ -69,7 +72,7 @@ pub fn admits(desk: &ReadyDesk, session: &WaitingSession) -> bool {
         && session.skills.iter().all(has)
 }
 
-/// The best pair of these: the first session in order of (priority down, since up, id) that any desk admits; for it the preferred desk, else the
+/// The best pair of these: the first session in order of (priority down, since up, id) for which no desk is being asked and that any desk admits; for it the preferred desk, else the
 /// desk that has not said no and is idle longest (ties by id), else one that has said no.
 ///
 /// A desk that said no to a session is asked again only while no other admits it, so that a lone agent who let an offer lapse
@@ -79,7 +82,10 @@ pub fn best_pair<'a>(
     waiting: impl IntoIterator<Item = &'a WaitingSession>,
     desks: &[&'a ReadyDesk],
 ) -> Option<Pair> {
-    let mut order: Vec<&WaitingSession> = waiting.into_iter().collect();
+    let mut order: Vec<&WaitingSession> = waiting
+        .into_iter()
+        .filter(|session| session.asked_until.is_none())
+        .collect();
     order.sort_by_key(|session| {
         (
             std::cmp::Reverse(session.priority),

@@ -120,6 +120,9 @@ pub struct WaitingSession {
     pub prefer: Option<LogId>,
     /// Desks that said no to it, or nothing; not asked again while another is ready.
     pub avoid: Vec<LogId>,
+    /// Until when a desk is being asked for it, if one is. It keeps its turn meanwhile, and nobody else is named with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_until: Option<Millis>,
 }
 
 /// A desk as the matching tables know it.

@@ -8,9 +8,9 @@ use std::time::Duration;
 use futures_util::future::LocalBoxFuture;
 
 use crate::log::{LogError, Pair};
-use crate::model::{LogId, MatchOp, Media, TenantId};
+use crate::model::{LogId, MatchOp, Media, TenantId, WaitingSession};
 use crate::provisioning::Snapshots;
-use crate::session::Phase;
+use crate::session::{Phase, Session};
 use crate::shard::{Router, Shards};
 use crate::telemetry::names;
 
@@ -142,6 +142,10 @@ impl GwsRouter {
         pair: Option<Pair>,
     ) -> Result<Option<Pair>, LogError> {
         let said = match op {
+            // It was named by GWS, or by the tables while that is away; what comes of it is said when it is known.
+            MatchOp::Wait(WaitingSession {
+                asked_until: Some(_), ..
+            }) => return Ok(None),
             MatchOp::Wait(session) => {
                 let submission = Submission {
                     session: session.session,
@@ -204,7 +208,9 @@ pub async fn watch_gws(router: Rc<GwsRouter>, shards: Shards, snapshots: Snapsho
         if routed.is_empty() {
             continue;
         }
-        for session in shards.sessions_where(|session| matches!(session.phase(), Phase::Waiting { .. })) {
+        let waits =
+            |session: &Session| matches!(session.phase(), Phase::Waiting { .. }) && session.offer().is_none();
+        for session in shards.sessions_where(waits) {
             if !router.submitted.borrow().contains_key(&session) {
                 say_again(&router, &shards, &routed, session).await;
             }
@@ -241,7 +247,7 @@ mod tests {
     use super::*;
     use crate::log::HOLD_MS;
     use crate::log::memory::MemoryStore;
-    use crate::model::{AgentId, Millis, ReadyDesk, Spread, WaitingSession};
+    use crate::model::{AgentId, Millis, ReadyDesk, Spread};
     use crate::runtime::{Clock, TestClock};
     use std::cell::Cell;
     use uuid::Uuid;
@@ -310,6 +316,7 @@ mod tests {
             skills: Vec::new(),
             prefer: None,
             avoid: Vec::new(),
+            asked_until: None,
         })
     }
 

@@ -46,41 +46,27 @@ impl Draft<'_> {
             return;
         };
         let (log, n) = (self.log(), self.top);
-        let wait = |entry, n| {
-            MatchOp::Wait(WaitingSession {
+        let (before, after) = (waits(self.before), waits(&self.state));
+        let op = match (before, after) {
+            (before, Some(after)) if before.as_ref() != Some(&after) => MatchOp::Wait(WaitingSession {
                 session: log,
                 n,
-                ..entry
-            })
+                ..after
+            }),
+            (Some(_), None) => MatchOp::Unwait {
+                session: log,
+                n,
+                assigned: self.took_an_offer(),
+            },
+            (None, None) | (_, Some(_)) => return,
         };
-        let unwait = |assigned| MatchOp::Unwait {
-            session: log,
-            n,
-            assigned,
-        };
-        let (before, after) = (in_tables(self.before), in_tables(&self.state));
-        let found = self.found();
-        let ops = match (before, after) {
-            (before, Some(after)) if before.as_ref() != Some(&after) => vec![wait(after, n)],
-            (Some(_), None) => vec![unwait(false)],
-            // The tables count an assignment when a session leaves them for it, and this one left them when it was offered. It comes
-            // back under an older number than it leaves under: told once more, coming back changes nothing.
-            (None, None) => found
-                .map(|entry| vec![wait(entry, n - 1), unwait(true)])
-                .unwrap_or_default(),
-            (_, Some(_)) => Vec::new(),
-        };
-        self.effects
-            .extend(ops.into_iter().map(|op| Effect::Match { tenant, op }));
+        self.effects.push(Effect::Match { tenant, op });
     }
 
-    /// What was waited for before, where this decision is the end of it because an agent came.
-    fn found(&self) -> Option<WaitingSession> {
-        let offer = self.before.offer.as_ref()?;
-        let accepted = self.records.iter().any(
-            |record| matches!(&record.event, SessionEvent::Accepted { offer: taken, .. } if *taken == offer.id),
-        );
-        accepted.then(|| waits(self.before)).flatten()
+    /// Whether an agent came with this decision.
+    fn took_an_offer(&self) -> bool {
+        let taken = |event: &SessionEvent| matches!(event, SessionEvent::Accepted { .. });
+        self.records.iter().any(|record| taken(&record.event))
     }
 }
 
@@ -120,15 +106,8 @@ fn offer_due(session: &Session) -> Option<Millis> {
     session.offer.as_ref().map(|offer| offer.deadline)
 }
 
-/// How the session stands in the matching tables: only while it waits and asks nobody.
-fn in_tables(session: &Session) -> Option<WaitingSession> {
-    if session.offer.is_some() {
-        return None;
-    }
-    waits(session)
-}
-
-/// What the session waits for, whether or not somebody is being asked; number and name are the writer's to fill in.
+/// How the session stands in the matching tables: as long as it waits, whether or not somebody is being asked. Number and name are the
+/// writer's to fill in.
 fn waits(session: &Session) -> Option<WaitingSession> {
     let entry = |place: &Place, since: Millis, prefer: Option<LogId>| {
         Some(WaitingSession {
@@ -141,6 +120,7 @@ fn waits(session: &Session) -> Option<WaitingSession> {
             skills: place.skills.clone(),
             prefer,
             avoid: session.avoid.clone(),
+            asked_until: offer_due(session),
         })
     };
     match (&session.phase, &session.seek) {

@@ -4,7 +4,7 @@
 //! Knows nothing of numbers and departures; [`super::tables`] says who is there.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 
 use crate::log::matching::{admits, agent_wished};
 use crate::model::{AgentId, LogId, Media, Millis, ReadyDesk, WaitingSession};
@@ -76,7 +76,8 @@ pub(super) struct Candidates {
     classes: HashMap<Class, HashMap<Media, BTreeSet<Idle>>>,
     desks: HashMap<AgentId, LogId>,
     held: HashMap<LogId, Millis>,
-    holds: VecDeque<(Millis, LogId)>,
+    /// The same by when they end.
+    holds: BTreeSet<(Millis, LogId)>,
 }
 
 impl Candidates {
@@ -133,8 +134,9 @@ impl Candidates {
 
     /// Holds one that was named; it is no candidate meanwhile.
     pub(super) fn hold(&mut self, log: LogId, until: Millis) {
+        self.release(log);
         self.held.insert(log, until);
-        self.holds.push_back((until, log));
+        self.holds.insert((until, log));
     }
 
     pub(super) fn is_held(&self, log: LogId) -> bool {
@@ -143,22 +145,14 @@ impl Candidates {
 
     /// Ends a hold; `false`: there was none.
     pub(super) fn release(&mut self, log: LogId) -> bool {
-        self.held.remove(&log).is_some()
+        let until = self.held.remove(&log);
+        until.is_some_and(|until| self.holds.remove(&(until, log)))
     }
 
     /// Ends one of the holds that have lasted too long, and says whose.
     pub(super) fn release_late(&mut self, now: Millis) -> Option<LogId> {
-        while let Some((until, log)) = self.holds.front().copied()
-            && until <= now
-        {
-            self.holds.pop_front();
-            // It may have been held again since.
-            if self.held.get(&log) == Some(&until) {
-                self.held.remove(&log);
-                return Some(log);
-            }
-        }
-        None
+        let (until, log) = self.holds.first().copied()?;
+        (until <= now && self.release(log)).then_some(log)
     }
 
     /// The first in turn who wishes the same as this one.

@@ -161,7 +161,10 @@ impl Tables {
     }
 
     fn line_up(&mut self, session: &WaitingSession) {
-        self.candidates.seek(session);
+        match session.asked_until {
+            Some(until) => self.candidates.hold(session.session, until.plus(HOLD_MS)),
+            None => self.candidates.seek(session),
+        }
         let turn = turn(session);
         let queue = self.queues.entry(session.queue.clone()).or_default();
         if let Err(place) = queue.binary_search(&turn) {
@@ -201,6 +204,9 @@ impl Tables {
     /// Holds a pair that a write may have made possible.
     fn pair_after(&mut self, op: &MatchOp, now: Millis) -> MatchAnswer {
         let session = match op {
+            MatchOp::Wait(WaitingSession {
+                asked_until: Some(_), ..
+            }) => None,
             MatchOp::Wait(session) => {
                 let waits = self.waiting.get(&session.session);
                 waits.and_then(|session| self.candidates.first_like(session))

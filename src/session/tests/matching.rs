@@ -33,11 +33,36 @@ fn an_assignment_that_is_told_twice_leaves_nobody_waiting() {
     world.command("bob", session, AgentAct::Accept).unwrap();
     // Whoever carried it out was slow, and somebody else does it once more.
     let again = world.told[told].clone();
-    assert!(matches!(again, MatchOp::Wait(_)), "{again:?}");
+    assert!(
+        matches!(again, MatchOp::Unwait { assigned: true, .. }),
+        "{again:?}"
+    );
     world.write_tables(again);
     world.settle();
+    assert_eq!(world.assigned, 1);
     assert_eq!(world.best_pair(), None);
     assert!(!world.session(session).seeks_somebody());
+}
+
+#[test]
+fn a_session_keeps_its_turn_while_desks_are_asked() {
+    let mut world = World::new();
+    let session = world.open(1);
+    let place = |world: &World| {
+        world
+            .waits(session)
+            .map(|waits| (waits.since, waits.asked_until.is_some()))
+    };
+    let (since, _) = place(&world).unwrap();
+    world.ready("bob", 1);
+    world.settle();
+    assert_eq!(place(&world), Some((since, true)), "bob is asked");
+    world.command("bob", session, AgentAct::Reject).unwrap();
+    assert_eq!(place(&world), Some((since, false)), "bob said no");
+    world.ready("eve", 1);
+    world.settle();
+    world.command("eve", session, AgentAct::Accept).unwrap();
+    assert_eq!(place(&world), None);
 }
 
 #[test]

@@ -248,9 +248,15 @@ impl World {
         }
     }
 
+    /// How a session stands in the tables, if it does.
+    pub(super) fn waits(&self, session: LogId) -> Option<&WaitingSession> {
+        self.waiting.get(&session)
+    }
+
     /// The pair that routing would name now.
     pub(super) fn best_pair(&self) -> Option<(LogId, LogId, AgentId)> {
-        let mut order: Vec<_> = self.waiting.values().collect();
+        let unasked = |session: &&WaitingSession| session.asked_until.is_none();
+        let mut order: Vec<_> = self.waiting.values().filter(unasked).collect();
         order.sort_by_key(|session| (session.since, session.session));
         order.into_iter().find_map(|session| {
             let admitted = self.ready.values().filter(|desk| {

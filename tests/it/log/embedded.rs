@@ -181,6 +181,7 @@ fn waiting(session: LogId, n: u64) -> WaitingSession {
         skills: Vec::new(),
         prefer: None,
         avoid: Vec::new(),
+        asked_until: None,
     }
 }
 

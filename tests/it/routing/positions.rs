@@ -72,12 +72,15 @@ async fn all_know_where_they_stand(pair: &Pair, chats: &[Customer], taken: usize
         for (told, positions) in told[taken..].iter_mut().zip(&read) {
             *told = positions.len();
         }
-        // While desks are asked for some chats those do not wait, and who stands behind is told a place further on. A desk that then
-        // refuses does not take that back: positions only fall.
-        let knows = |ahead: usize, last: usize| (1..=ahead + 1).contains(&last);
+        // A chat keeps its place while desks are asked for it, so nobody is ever told less than is true.
+        let told = |positions: &[usize]| positions.last().copied();
+        let low = read
+            .iter()
+            .enumerate()
+            .find(|(ahead, positions)| told(positions).is_some_and(|last| last <= *ahead));
+        assert!(low.is_none(), "with {taken} taken, told too little: {low:?}");
         let mut known = read.iter().enumerate();
-        let Some((ahead, positions)) =
-            known.find(|(ahead, positions)| positions.last().is_none_or(|last| !knows(*ahead, *last)))
+        let Some((ahead, positions)) = known.find(|(ahead, positions)| told(positions) != Some(ahead + 1))
         else {
             return;
         };

@@ -27,6 +27,7 @@ fn a_session_that_the_tables_name_wrongly_does_not_stand_before_others() {
             skills: Vec::new(),
             prefer: None,
             avoid: Vec::new(),
+            asked_until: None,
         };
         let answer = shards.log().matching(TENANT, MatchOp::Wait(named)).await.unwrap();
         let pair = answer.pair.unwrap();

@@ -7,7 +7,7 @@
 -- Who may be named in a pair stands in wish:<wish> (sessions alike in what they wish, in order of turn; wishes: all of them, but those for
 -- one agent are in wishes:<agent>, and such agents in wished) and in idle:<media>:<class> (desks alike in what they can do, by how long they
 -- are idle; classes:<media>: all of them; of: the desk of each agent), so that finding a pair costs the same however many wait or are
--- ready. Who was named is in held, by when that ends, and not there.
+-- ready. Who was named is in held, by when that ends, and not there; so is a session for which a desk is being asked.
 
 local DEPARTED = 3600000
 local HOLD = 2000
@@ -402,6 +402,10 @@ local APPLY = {
     redis.call('ZREM', t .. 'gone', op.session)
     redis.call('HSET', t .. 'wait', op.session, json)
     redis.call('ZADD', t .. 'queue:' .. op.queue, 0, turn(op))
+    if type(op.asked_until) == 'number' then
+      redis.call('ZADD', t .. 'held', op.asked_until + HOLD, op.session)
+      return false
+    end
     seek(t, op)
     return pair_for_session(t, op, now)
   end,

@@ -22,6 +22,7 @@ fn waiting(session: LogId, n: u64, since: u64) -> WaitingSession {
         skills: Vec::new(),
         prefer: None,
         avoid: Vec::new(),
+        asked_until: None,
     }
 }
 
@@ -194,6 +195,57 @@ pub(crate) async fn a_pair_of_which_nothing_is_heard_is_named_again(h: &impl Har
     assert_eq!(write(&*log, tenant, op).await, Some((session, desk)));
 }
 
+pub(crate) async fn a_session_keeps_its_rank_while_a_desk_is_asked(h: &impl Harness) {
+    let (log, other, tenant) = (h.core(), h.other_node(), tenant());
+    let (first, second, desk) = (session(h), session(h), session(h));
+    let rank = async |session| {
+        let rank = other
+            .queue_rank(tenant, "sales".to_owned(), session)
+            .await
+            .unwrap();
+        rank.map(|rank| rank.position)
+    };
+    write(&*log, tenant, MatchOp::Wait(waiting(first, 1, 10))).await;
+    write(&*log, tenant, MatchOp::Wait(waiting(second, 1, 20))).await;
+    let met = write(&*log, tenant, MatchOp::Ready(ready(desk, 1, 5))).await;
+    assert_eq!(met, Some((first, desk)));
+    let asked = WaitingSession {
+        asked_until: Some(FAR),
+        ..waiting(first, 2, 10)
+    };
+    assert_eq!(write(&*log, tenant, MatchOp::Wait(asked)).await, None);
+    assert_eq!((rank(first).await, rank(second).await), (Some(1), Some(2)));
+    let met = write(&*log, tenant, MatchOp::Ready(ready(desk, 2, 5))).await;
+    assert_eq!(met, Some((second, desk)), "the first has been named already");
+    let refused = MatchOp::Wait(waiting(first, 3, 10));
+    assert_eq!(write(&*log, tenant, refused).await, None, "nobody else is ready");
+    assert_eq!((rank(first).await, rank(second).await), (Some(1), Some(2)));
+    let next = session(h);
+    let met = write(&*log, tenant, MatchOp::Ready(ready(next, 1, 5))).await;
+    assert_eq!(met, Some((first, next)));
+    let taken = MatchOp::Unwait {
+        session: first,
+        n: 4,
+        assigned: true,
+    };
+    write(&*log, tenant, taken).await;
+    assert_eq!((rank(first).await, rank(second).await), (None, Some(1)));
+}
+
+pub(crate) async fn a_session_whose_desk_never_answered_is_named_again(h: &impl Harness) {
+    let (log, tenant, session, desk) = (h.core(), tenant(), session(h), session(h));
+    // Its time to answer is over, and nothing was heard of it.
+    let asked = WaitingSession {
+        asked_until: Some(Millis(1)),
+        ..waiting(session, 1, 10)
+    };
+    assert_eq!(write(&*log, tenant, MatchOp::Wait(asked)).await, None);
+    assert_eq!(
+        write(&*log, tenant, MatchOp::Ready(ready(desk, 1, 5))).await,
+        Some((session, desk))
+    );
+}
+
 pub(crate) async fn a_departed_session_is_not_brought_back(h: &impl Harness) {
     let (log, tenant, session, desk) = (h.core(), tenant(), session(h), session(h));
     write(&*log, tenant, MatchOp::Ready(ready(desk, 1, 5))).await;
@@ -298,6 +350,8 @@ enum Step {
     Sweep,
 }
 
+/// Beyond every clock, and exact in Redis.
+const FAR: Millis = Millis(1 << 50);
 const SESSIONS: usize = 6;
 const DESKS: usize = 4;
 
@@ -317,19 +371,23 @@ fn step(sessions: Vec<LogId>, desks: Vec<LogId>) -> impl Strategy<Value = Step> 
         names(&["fr", "gold", "agent=agent0", "agent=agent1"], 2),
         proptest::option::of(0..DESKS),
         proptest::sample::subsequence(desks.clone(), 0..=2),
+        proptest::bool::weighted(0.2),
     )
-        .prop_map(move |(i, queue, media, priority, since, skills, prefer, avoid)| {
-            let session = WaitingSession {
-                queue: queue.to_owned(),
-                media,
-                priority,
-                skills,
-                prefer: prefer.map(|i| some_desks[i]),
-                avoid,
-                ..waiting(sessions[i], 0, since)
-            };
-            Step::Wait(session)
-        });
+        .prop_map(
+            move |(i, queue, media, priority, since, skills, prefer, avoid, asked)| {
+                let session = WaitingSession {
+                    queue: queue.to_owned(),
+                    media,
+                    priority,
+                    skills,
+                    prefer: prefer.map(|i| some_desks[i]),
+                    avoid,
+                    asked_until: asked.then_some(FAR),
+                    ..waiting(sessions[i], 0, since)
+                };
+                Step::Wait(session)
+            },
+        );
     let desk = (
         0..DESKS,
         names(&["sales", "billing"], 2),
@@ -371,6 +429,9 @@ impl Reference {
             MatchOp::Wait(session) => {
                 self.held.remove(&session.session);
                 self.waits.insert(session.session, session.clone());
+                if session.asked_until.is_some() {
+                    return None;
+                }
                 let wish = |one: &WaitingSession| {
                     let skills: BTreeSet<String> = one.skills.iter().cloned().collect();
                     (one.queue.clone(), one.media, skills)

@@ -172,6 +172,8 @@ macro_rules! conformance {
             matching::a_desk_that_was_named_in_vain_is_there_for_the_next,
             matching::a_pair_of_which_nothing_is_heard_is_named_again,
             matching::a_session_for_one_agent_is_named_with_no_other,
+            matching::a_session_keeps_its_rank_while_a_desk_is_asked,
+            matching::a_session_whose_desk_never_answered_is_named_again,
             matching::tenants_do_not_meet,
             cluster::open_sessions_are_counted_per_tenant,
             cluster::announced_nodes_are_seen_until_they_lapse,
