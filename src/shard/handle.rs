@@ -101,6 +101,7 @@ impl Shards {
             due: RefCell::default(),
             due_wake: tokio::sync::Notify::new(),
             rechecks: RefCell::default(),
+            stranded: RefCell::default(),
             measures: Measures::new(),
             heard: RefCell::new(HashSet::new()),
             peers: RefCell::default(),

@@ -19,6 +19,7 @@ use super::options::ShardOptions;
 use super::replica::Replica;
 use super::router::Router;
 use super::slot::{Slot, Table};
+use super::stranded::Stranded;
 use super::timers::Timers;
 use super::view::View;
 
@@ -46,6 +47,8 @@ pub struct CoreTable {
     pub(super) due_wake: tokio::sync::Notify,
     /// Partitions that are being compared with the store, and whether they must be once more.
     pub(super) rechecks: RefCell<HashMap<u16, bool>>,
+    /// What was said in lost histories and is not kept yet.
+    pub(super) stranded: RefCell<Stranded>,
     pub(super) measures: Measures,
     /// Logs heard from since the last renewal.
     pub(super) heard: RefCell<HashSet<LogId>>,
