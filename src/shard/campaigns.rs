@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -74,7 +75,7 @@ pub struct Campaigns {
     /// Tenants of which it is written down that a campaign writes.
     pub(super) marked: RefCell<HashMap<TenantId, Mark>>,
     /// Whether a tenant's campaigns write, and when that was asked.
-    pub(super) lately: RefCell<HashMap<TenantId, (u64, bool)>>,
+    pub(super) lately: RefCell<HashMap<TenantId, (Instant, bool)>>,
 }
 
 impl Campaigns {

@@ -259,6 +259,11 @@ impl Shards {
         });
     }
 
+    /// Begins the effects of what was written into a log beside its machine, without waiting for the sweep.
+    pub fn lease_soon(&self, log: LogId) {
+        self.core.lease_soon(self.core.partition(log));
+    }
+
     /// Sessions of this core that are held in memory and satisfy `wanted`.
     #[must_use]
     pub fn sessions_where(&self, wanted: impl Fn(&Session) -> bool) -> Vec<LogId> {

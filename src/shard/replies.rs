@@ -1,9 +1,9 @@
 //! What customers answer to campaigns: which message of which campaign somebody got last, and what they said to it.
 //!
 //! That campaigns of a tenant write at all is written down before the first message leaves, and that message waits until every core has
-//! forgotten that they did not: whoever answers at once is heard.
+//! forgotten that they did not: whoever answers at once is heard. It is a moment, and only where none has written for a week.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -12,10 +12,14 @@ use crate::model::{DeliveryStatus, Digest, LogId, Spread, TenantId};
 
 use super::campaigns::{BATCH_MS, Campaigns};
 
-/// Whether a tenant's campaigns write is asked of the store so often, in milliseconds.
-const LATELY_MS: u64 = 1_000;
-/// What a core that asked a moment ago, and had to wait for the answer, needs beyond that, in milliseconds.
-const SLACK_MS: u64 = 250;
+/// A core believes for so long that campaigns of a tenant do not write,
+const NO: Duration = Duration::from_millis(100);
+/// and for so long that they do, which costs a look-up at most.
+const YES: Duration = Duration::from_secs(60);
+/// What the first message waits for beyond [`NO`]: clocks do not run alike to the millisecond.
+const SLACK: Duration = Duration::from_millis(50);
+/// After so long every core knows what was written down, whatever its clock says, in milliseconds.
+const SETTLED_MS: u64 = 60_000;
 /// That they write is written down so often, in milliseconds.
 const MARK_MS: u64 = 3_600_000;
 /// Tenants remembered.
@@ -24,32 +28,42 @@ const TENANTS: usize = 4_096;
 const PEER: usize = 250;
 
 impl Campaigns {
-    /// Writes down that campaigns of a tenant write; how long its first message must wait until that is known everywhere.
+    /// Writes down that campaigns of a tenant write, as that of `log` does; how long its first message must wait until that is known
+    /// everywhere.
     ///
     /// # Errors
     /// The store's.
-    pub async fn begins(&self, tenant: TenantId, log: LogId, n: u64) -> Result<Duration, LogError> {
+    pub async fn begins(&self, tenant: TenantId, log: LogId) -> Result<Duration, LogError> {
         let now = self.clock.wall_ms();
         let marked = self.marked.borrow().get(&tenant).copied();
         // A mark that has run out is none.
         let marked = marked.filter(|marked| now.saturating_sub(marked.written) < BATCH_MS);
-        let mut mark = marked.unwrap_or(Mark {
-            since: now,
-            written: 0,
-        });
-        if now.saturating_sub(mark.written) >= MARK_MS {
-            let at = Referred { log, n };
-            self.log.refer(lately_key(tenant), at, BATCH_MS + MARK_MS).await?;
-            if marked.is_none() {
-                mark.since = self.clock.wall_ms();
+        let mark = match marked {
+            Some(mark) if now.saturating_sub(mark.written) < MARK_MS => mark,
+            _ => {
+                let is_known = marked.is_some() || self.is_known(tenant, now).await?;
+                let at = Referred { log, n: now };
+                self.log.refer(lately_key(tenant), at, BATCH_MS + MARK_MS).await?;
+                let since = match marked {
+                    Some(mark) => mark.since,
+                    None => (!is_known).then(|| self.clock.now()),
+                };
+                let mark = Mark { since, written: now };
+                remember(&mut self.marked.borrow_mut(), tenant, mark);
+                mark
             }
-            mark.written = now;
-            remember(&mut self.marked.borrow_mut(), tenant, mark);
-        }
-        let known = self.clock.wall_ms().saturating_sub(mark.since);
-        Ok(Duration::from_millis(
-            (LATELY_MS + SLACK_MS).saturating_sub(known),
-        ))
+        };
+        let waited = mark
+            .since
+            .map(|since| self.clock.now().saturating_duration_since(since));
+        Ok(waited.map_or(Duration::ZERO, |waited| (NO + SLACK).saturating_sub(waited)))
+    }
+
+    /// Whether every core knows by now that campaigns of a tenant write.
+    async fn is_known(&self, tenant: TenantId, now: u64) -> Result<bool, LogError> {
+        let written = self.log.referred(lately_key(tenant)).await?;
+        let age = written.map(|at| now.saturating_sub(at.n));
+        Ok(age.is_some_and(|age| (SETTLED_MS..BATCH_MS).contains(&age)))
     }
 
     /// Remembers which message of a campaign a customer got last.
@@ -89,14 +103,15 @@ impl Campaigns {
     }
 
     async fn wrote_lately(&self, tenant: TenantId) -> Result<bool, LogError> {
-        let now = self.clock.wall_ms();
+        let now = self.clock.now();
         let known = self.lately.borrow().get(&tenant).copied();
         if let Some((at, wrote)) = known
-            && now.saturating_sub(at) < LATELY_MS
+            && now.saturating_duration_since(at) < if wrote { YES } else { NO }
         {
             return Ok(wrote);
         }
         let wrote = self.log.referred(lately_key(tenant)).await?.is_some();
+        // As of before it was asked: whoever waited long for the answer knows it for a shorter time.
         remember(&mut self.lately.borrow_mut(), tenant, (now, wrote));
         Ok(wrote)
     }
@@ -114,9 +129,9 @@ impl Campaigns {
 /// That a tenant's campaigns write, as one core wrote it down.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Mark {
-    /// When this core did so first, in milliseconds of its clock.
-    since: u64,
-    /// When it did so last.
+    /// When it did so first; nothing where every core knew it before.
+    since: Option<Instant>,
+    /// When it did so last, in milliseconds of its clock.
     written: u64,
 }
 
@@ -138,4 +153,85 @@ fn said_key(peer: &Bytes) -> Bytes {
 
 fn lately_key(tenant: TenantId) -> Bytes {
     [b"a-campaigned-".as_slice(), tenant.0.as_bytes()].concat().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::log::memory::MemoryStore;
+    use crate::runtime::TestClock;
+
+    const TENANT: TenantId = TenantId(Uuid::from_u128(1));
+
+    struct Cores {
+        clock: TestClock,
+        store: MemoryStore,
+    }
+
+    impl Cores {
+        fn new() -> Self {
+            let clock = TestClock::at(1_700_000_000_000);
+            let store = MemoryStore::new(16, clock.clock()).unwrap();
+            Self { clock, store }
+        }
+
+        /// A core that knows nothing yet.
+        fn core(&self) -> Rc<Campaigns> {
+            Campaigns::new(self.store.core(), self.clock.clock())
+        }
+
+        fn pass(&self, time: Duration) {
+            self.clock.advance(time);
+        }
+    }
+
+    async fn wait(core: &Campaigns) -> Duration {
+        core.begins(TENANT, Campaigns::log_of(TENANT, "spring", "b-1"))
+            .await
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_first_message_waits_until_nobody_believes_that_there_is_none() {
+        let cores = Cores::new();
+        let (sender, hearer) = (cores.core(), cores.core());
+        assert!(!hearer.wrote_lately(TENANT).await.unwrap());
+        let left = wait(&sender).await;
+        assert!(!hearer.wrote_lately(TENANT).await.unwrap(), "it has just asked");
+        cores.pass(left);
+        assert_eq!(wait(&sender).await, Duration::ZERO);
+        assert!(hearer.wrote_lately(TENANT).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn what_every_core_knows_is_not_waited_for_again() {
+        let cores = Cores::new();
+        cores.pass(wait(&cores.core()).await);
+        assert!(
+            !wait(&cores.core()).await.is_zero(),
+            "another core cannot tell yet"
+        );
+        cores.pass(Duration::from_millis(SETTLED_MS));
+        let begun = cores.core();
+        assert_eq!(wait(&begun).await, Duration::ZERO);
+        // It says so again in time, without a wait.
+        cores.pass(Duration::from_millis(MARK_MS));
+        assert_eq!(wait(&begun).await, Duration::ZERO);
+        cores.pass(Duration::from_millis(BATCH_MS - 1));
+        assert!(begun.wrote_lately(TENANT).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn what_is_forgotten_is_waited_for() {
+        let cores = Cores::new();
+        let core = cores.core();
+        cores.pass(wait(&core).await);
+        cores.pass(Duration::from_millis(BATCH_MS + MARK_MS + 1));
+        assert!(!core.wrote_lately(TENANT).await.unwrap());
+        assert!(!wait(&core).await.is_zero());
+    }
 }

@@ -79,8 +79,7 @@ impl CoreTable {
         match self.attempt(id, leased.attempt, leased.lane, effect).await {
             Ok(true) => {
                 // What stood behind it in its lane is due now.
-                self.due.borrow_mut().insert(partition);
-                self.due_wake.notify_one();
+                self.lease_soon(partition);
             }
             Ok(false) => {}
             Err(error) => {
@@ -93,7 +92,13 @@ impl CoreTable {
         }
     }
 
-    /// Leases again where a lane went on, without waiting for the next sweep.
+    /// Something of this partition is due.
+    pub(super) fn lease_soon(&self, partition: u16) {
+        self.due.borrow_mut().insert(partition);
+        self.due_wake.notify_one();
+    }
+
+    /// Leases where a lane went on or something new was written, without waiting for the next sweep.
     pub(super) async fn run_due(self: Rc<Self>) {
         loop {
             self.due_wake.notified().await;

@@ -52,6 +52,8 @@ impl Campaign {
         else {
             return self.end(delivery, n, "erased", "the message was erased").await;
         };
+        // The first of a tenant waits a moment, until an answer to it is known for one everywhere.
+        tokio::time::sleep(self.campaigns.begins(delivery.tenant, log).await?).await;
         // As the customer's own message will name them: a mailbox in small letters.
         let address = match channel.value.media {
             Media::Email => message.to.to_lowercase(),
@@ -75,10 +77,6 @@ impl Campaign {
         }
         if !test && !self.snapshots.load().is_open(delivery.tenant, hours, now) {
             return Ok(Verdict::Spared(HOURS));
-        }
-        let wait = self.campaigns.begins(delivery.tenant, log, n).await?;
-        if !wait.is_zero() {
-            return Ok(Verdict::Spared(wait));
         }
         let target = format!("k{}", channel.id);
         let way = Way {

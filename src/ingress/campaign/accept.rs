@@ -79,6 +79,7 @@ impl Campaigning {
             let (taken, all) = (messages.count(), chunk.len());
             let written = self.campaigns.extend(log, &known, &head, chunk).await;
             if written.map_err(unavailable)? {
+                self.shards.lease_soon(log);
                 count(known.batch.head().is_none().then_some(&head), taken, all - taken);
             } else {
                 races += 1;

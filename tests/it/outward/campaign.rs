@@ -3,15 +3,24 @@
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
-use std::sync::{Arc, Condvar, Mutex};
+use std::rc::Rc;
+use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::time::Duration;
 
+use futures_util::future::LocalBoxFuture;
 use futures_util::{SinkExt, StreamExt};
+use nexus::log::NodeId;
+use nexus::log::memory::MemoryStore;
+use nexus::model::{BatchHead, Body, FeedEvent, LogId, Media, TenantId};
+use nexus::routing::BuiltinRouter;
+use nexus::runtime::Clock;
+use nexus::shard::{Campaigns, Deliverer, Delivery, Links, Neighbours, ShardOptions, Shards, Verdict};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use uuid::Uuid;
 
 use crate::net_server::on_a_core;
 use crate::support::part::{eventually, free_port, hmac};
@@ -254,6 +263,79 @@ fn a_batch_is_sent_once_and_each_status_is_told_until_it_is_acknowledged() {
         assert_eq!(status, 202);
         assert_eq!(consumer.statuses(1).await[0]["batchId"], "b-2");
         assert_eq!(peer.count(), 3);
+    });
+}
+
+/// Takes note of what a core delivers.
+struct Noting(mpsc::Sender<LogId>);
+
+impl Deliverer for Noting {
+    fn deliver<'a>(&'a self, _: &'a Shards, delivery: Delivery) -> LocalBoxFuture<'a, Verdict> {
+        self.0.send(delivery.id.log).unwrap();
+        Box::pin(std::future::ready(Verdict::Done))
+    }
+}
+
+#[test]
+fn a_batchs_messages_do_not_wait_for_the_sweep() {
+    on_a_core(async {
+        let clock = Clock::system();
+        let log = MemoryStore::new(16, clock.clone()).unwrap().core();
+        let (links, mut rooms) = Links::between(1, 64);
+        let (noted, begun) = mpsc::channel();
+        let neighbours = Neighbours {
+            router: Rc::new(BuiltinRouter::new(Rc::clone(&log))),
+            deliverer: Rc::new(Noting(noted)),
+        };
+        let options = ShardOptions {
+            sweep_every: Duration::from_secs(3_600),
+            ..ShardOptions::default()
+        };
+        let node = NodeId(Uuid::from_u128(1));
+        let room = rooms.remove(0);
+        let shards = Shards::start(
+            room,
+            links,
+            Rc::clone(&log),
+            neighbours,
+            clock.clone(),
+            node,
+            options,
+        );
+        // The first sweep comes at once, and finds nothing.
+        for _ in 0..16 {
+            tokio::task::yield_now().await;
+        }
+        let tenant = TenantId(Uuid::from_u128(7));
+        let id = Campaigns::log_of(tenant, "spring", "b-1");
+        let head = BatchHead {
+            tenant,
+            campaign: "spring".to_owned(),
+            batch: "b-1".to_owned(),
+            media: Media::Sms,
+            channel: "c".to_owned(),
+            test: false,
+            total: 2,
+            fingerprint: "f".to_owned(),
+        };
+        let message = |record: &str| {
+            let record = record.to_owned();
+            (FeedEvent::Message { record }, Body::text("{}"))
+        };
+        let campaigns = Campaigns::new(log, clock);
+        let known = campaigns.batch(id).await.unwrap();
+        let written = campaigns.extend(id, &known, &head, vec![message("1"), message("2")]);
+        assert!(written.await.unwrap());
+        shards.lease_soon(id);
+        for _ in 0..2 {
+            let next = loop {
+                match begun.try_recv() {
+                    Ok(next) => break next,
+                    Err(_) => tokio::task::yield_now().await,
+                }
+            };
+            assert_eq!(next, id);
+        }
     });
 }
 
