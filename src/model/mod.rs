@@ -17,6 +17,7 @@ mod mail_event;
 mod participant;
 mod position;
 mod record;
+mod rich;
 mod session_event;
 mod terms;
 mod time;
@@ -37,6 +38,7 @@ pub use mail_event::{MailAuthor, MailEvent};
 pub use participant::{LeaveReason, Role, Visibility};
 pub use position::{ChainHash, Digest, Position};
 pub use record::{Body, Record};
+pub use rich::{Button, Card, QuickReply, Rich};
 pub use session_event::{
     CloseReason, MessageKind, OfferKind, OfferOutcome, QueueReason, SessionEvent, SupervisionMode,
     UserDataChange,

@@ -193,6 +193,9 @@ pub enum SessionEvent {
     /// Where the mail of the message before it stands among others. Body: a JSON object with `subject`, `messageId`,
     /// `inReplyTo` and `references`.
     Threaded,
+    /// What the message before it shows beside its words, where the customer's side can show it. Body: a [`Rich`](super::Rich) as JSON;
+    /// the message itself says all of it in words.
+    Rich,
     /// A file of the message before it is at its provider and is to be fetched. Body: a JSON object with `source`, `name`
     /// and `mime`.
     Announced {
@@ -258,6 +261,7 @@ impl Kinds for SessionEvent {
         "rollback",
         "recovered",
         "threaded",
+        "rich",
         "announced",
         "fetched",
         "delivery",
@@ -269,7 +273,7 @@ impl Kinds for SessionEvent {
     ];
 
     fn is_ignorable(&self) -> bool {
-        matches!(self, Self::Passed)
+        matches!(self, Self::Passed | Self::Rich)
     }
 
     fn passed() -> Self {

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::model::{
-    Body, CloseReason, Crossing, LeaveReason, MessageId, OfferKind, OfferOutcome, ParticipantId, QueueReason,
-    Role, SessionEvent, SupervisionMode, UserDataChange, Visibility,
+    Body, CloseReason, Crossing, LeaveReason, MessageId, MessageKind, OfferKind, OfferOutcome, ParticipantId,
+    QueueReason, Role, SessionEvent, SupervisionMode, UserDataChange, Visibility,
 };
 
 use super::apply::seen_as;
@@ -50,6 +50,18 @@ pub(super) fn act(draft: &mut Draft<'_>, command: &AgentCommand) -> Ruled {
             let visibility = may_say(&me, *visibility)?;
             wanted(draft, visibility)?;
             draft.say(Some(me.id), *kind, Body::text(text), visibility);
+        }
+        AgentAct::Show(rich) => {
+            let visibility = may_say(&me, Visibility::All)?;
+            wanted(draft, visibility)?;
+            let (said, shown) = (rich.spelled_out(), json!(rich).to_string());
+            bounds::text(&said)?;
+            bounds::text(&shown)?;
+            draft.say(Some(me.id), MessageKind::Text, Body::text(&said), visibility);
+            // Among agents there are words only.
+            if visibility == Visibility::All {
+                draft.push(SessionEvent::Rich, Body::text(&shown));
+            }
         }
         AgentAct::Send { file, visibility } => {
             let visibility = may_say(&me, *visibility)?;

@@ -213,6 +213,7 @@ impl Session {
             SessionEvent::Snapshot
             | SessionEvent::Recovered { .. }
             | SessionEvent::Threaded
+            | SessionEvent::Rich
             | SessionEvent::Announced { .. }
             | SessionEvent::Fetched { .. }
             | SessionEvent::Delivery { .. }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::model::{
-    AgentId, Crossing, DeliveryStatus, Home, LogId, Media, MediaId, MessageKind, Millis, ParticipantId,
+    AgentId, Crossing, DeliveryStatus, Home, LogId, Media, MediaId, MessageKind, Millis, ParticipantId, Rich,
     SupervisionMode, TenantId, Terms, TransportId, UserDataChange, Visibility,
 };
 
@@ -303,6 +303,8 @@ pub enum AgentAct {
         /// Who may see it.
         visibility: Visibility,
     },
+    /// Says something to the customer that is more than words.
+    Show(Rich),
     /// Sends a file.
     Send {
         /// Which.

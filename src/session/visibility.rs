@@ -45,6 +45,7 @@ fn visible(session: &Session, record: &Record<SessionEvent>, sight: Visibility) 
         | SessionEvent::Noted { .. }
         | SessionEvent::IdleAlerted
         | SessionEvent::Threaded
+        | SessionEvent::Rich
         | SessionEvent::Announced { .. }
         | SessionEvent::Fetched { .. }
         | SessionEvent::Delivery { .. }

@@ -1,10 +1,10 @@
-//! The choices that stand beside a bot's words, as the customer's messenger can show them.
+//! What stands beside the words of a message, and a bot's choices as the customer's messenger can show them.
 
 use serde_json::Value;
 
 use crate::egress::dispatcher::{About, record};
 use crate::log::EffectId;
-use crate::model::{Media, Role, SessionEvent};
+use crate::model::{Media, Rich, Role, SessionEvent};
 use crate::protocol::bot::{CHOICES, spelled_out};
 use crate::protocol::channel::Outbound;
 use crate::provisioning::objects::Channel;
@@ -18,6 +18,16 @@ const WHATSAPP_LABEL: usize = 20;
 /// Pairs of label and payload.
 pub(super) type Choices = Vec<(String, String)>;
 
+/// What stands beside the words of a message.
+pub(super) enum Beside {
+    /// Nothing.
+    Nothing,
+    /// A bot's choices.
+    Choices(Choices),
+    /// An agent's cards and quick replies.
+    Rich(Rich),
+}
+
 /// Whether a record's author is a bot.
 pub(super) fn is_by_a_bot(about: &About) -> bool {
     let SessionEvent::Message { from: Some(from), .. } = &about.entry.record.event else {
@@ -27,24 +37,35 @@ pub(super) fn is_by_a_bot(about: &About) -> bool {
     author.is_some_and(|author| author.role == Role::Bot)
 }
 
-/// What a bot offers with a message: it stands in the record after its last words, written with them. What the session offers by
+/// What stands beside a message: in the record after it (of a bot's, after its last words), written with it. What the session offers by
 /// now may be something else.
 ///
 /// # Errors
 /// The verdict when the record cannot be read now.
-pub(super) async fn offered(shards: &Shards, id: EffectId, about: &About) -> Result<Choices, Verdict> {
-    if !is_by_a_bot(about) {
-        return Ok(Choices::new());
+pub(super) async fn beside(shards: &Shards, id: EffectId, about: &About) -> Result<Beside, Verdict> {
+    let said = matches!(
+        about.entry.record.event,
+        SessionEvent::Message { from: Some(_), .. }
+    );
+    if !said || about.view.top.n <= about.entry.n {
+        return Ok(Beside::Nothing);
     }
     let next = match record(shards, id, about.entry.n + 1).await {
         Ok(next) => next,
         Err(Verdict::Spared(wait)) => return Err(Verdict::Spared(wait)),
-        Err(_) => return Ok(Choices::new()),
+        Err(_) => return Ok(Beside::Nothing),
     };
-    let SessionEvent::UserData { by: Some(_), .. } = &next.entry.record.event else {
-        return Ok(Choices::new());
-    };
-    let data: Value = serde_json::from_str(next.entry.record.body.as_str()).unwrap_or_default();
+    let body = next.entry.record.body.as_str();
+    Ok(match &next.entry.record.event {
+        SessionEvent::UserData { by: Some(_), .. } if is_by_a_bot(about) => Beside::Choices(choices(body)),
+        // One of a newer release is sent in its words.
+        SessionEvent::Rich => serde_json::from_str(body).map_or(Beside::Nothing, Beside::Rich),
+        _ => Beside::Nothing,
+    })
+}
+
+fn choices(body: &str) -> Choices {
+    let data: Value = serde_json::from_str(body).unwrap_or_default();
     let pairs = data.get(CHOICES).and_then(Value::as_array);
     let pair = |pair: &Value| {
         Some((
@@ -52,7 +73,7 @@ pub(super) async fn offered(shards: &Shards, id: EffectId, about: &About) -> Res
             pair.get(1)?.as_str()?.to_owned(),
         ))
     };
-    Ok(pairs.into_iter().flatten().filter_map(pair).collect())
+    pairs.into_iter().flatten().filter_map(pair).collect()
 }
 
 /// Puts choices where the messenger shows them as buttons; everywhere else they stay the numbered lines that end the words.
@@ -72,7 +93,7 @@ pub(super) fn place(channel: &Channel, choices: Choices, message: &mut Outbound)
 }
 
 /// Whether a channel's messenger shows these choices as buttons.
-fn shows(channel: &Channel, choices: &[(String, String)]) -> bool {
+pub(super) fn shows(channel: &Channel, choices: &[(String, String)]) -> bool {
     let messenger = channel.provider == "third-party" && channel.media == Media::Social;
     let subtype = channel.config.get("subtype").and_then(Value::as_str);
     let fits = match subtype {
@@ -80,7 +101,9 @@ fn shows(channel: &Channel, choices: &[(String, String)]) -> bool {
             let short = |(label, _): &(String, String)| label.chars().count() <= WHATSAPP_LABEL;
             choices.len() <= WHATSAPP_MOST && choices.iter().all(short)
         }
-        _ => true,
+        // What everybody reads has no buttons.
+        Some(subtype) => !subtype.ends_with("Public"),
+        None => true,
     };
     messenger && fits && !choices.is_empty()
 }

@@ -9,6 +9,7 @@ mod fetch;
 mod gate;
 mod mailbox;
 mod render;
+mod rich;
 mod send;
 mod transmit;
 

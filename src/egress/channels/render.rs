@@ -18,8 +18,9 @@ use crate::provisioning::objects::{Channel, Stored};
 use crate::provisioning::{SigningPurpose, account};
 use crate::shard::Verdict;
 
-use super::choices::{self, Choices};
+use super::choices::{self, Beside};
 use super::connection::Channels;
+use super::rich;
 
 impl Channels {
     /// The message of a record.
@@ -30,7 +31,7 @@ impl Channels {
         &self,
         channel: &Stored<Channel>,
         about: &About,
-        choices: Choices,
+        beside: Beside,
     ) -> Result<Outbound, Verdict> {
         let gone = |what: &str| Verdict::Dead(format!("{what} was erased"));
         let (state, entry) = (&about.view.state, &about.entry);
@@ -54,7 +55,11 @@ impl Channels {
                 ..
             } => {
                 body.clone_into(&mut message.text);
-                choices::place(&channel.value, choices, &mut message);
+                match beside {
+                    Beside::Nothing => {}
+                    Beside::Choices(choices) => choices::place(&channel.value, choices, &mut message),
+                    Beside::Rich(shown) => rich::place(&channel.value, shown, &mut message),
+                }
                 message.automatic = choices::is_by_a_bot(about);
             }
             SessionEvent::File { media, mime, .. } => {

@@ -54,11 +54,11 @@ impl Channels {
                 return Verdict::Done;
             }
         }
-        let choices = match choices::offered(shards, delivery.id, &about).await {
-            Ok(choices) => choices,
+        let beside = match choices::beside(shards, delivery.id, &about).await {
+            Ok(beside) => beside,
             Err(verdict) => return verdict,
         };
-        let message = match self.render(channel, &about, choices).await {
+        let message = match self.render(channel, &about, beside).await {
             Ok(message) => message,
             Err(verdict) => return verdict,
         };

@@ -142,6 +142,7 @@ fn plain(command: SessionCommand<'_>) -> Result<AgentAct, Fault> {
             text: text.into_owned(),
             visibility,
         },
+        SessionCommand::Show(rich) => AgentAct::Show(rich),
         SessionCommand::Rename(nickname) => AgentAct::Rename {
             nickname: nickname.into_owned(),
         },

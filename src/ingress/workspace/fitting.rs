@@ -1,5 +1,7 @@
 //! Whether an agent's words fit into as many short messages as their channel sends at once: asked before they are anybody's.
 
+use std::borrow::Cow;
+
 use crate::model::{Media, Visibility};
 use crate::protocol::agent::SessionCommand;
 use crate::protocol::channel::sms::rules::Rules;
@@ -20,10 +22,11 @@ pub(super) fn fits(shared: &Shared, view: &SessionView, command: &SessionCommand
             text,
             visibility: Visibility::All,
             ..
-        } => text,
+        } => Cow::Borrowed(&**text),
+        SessionCommand::Show(rich) => Cow::Owned(rich.spelled_out()),
         SessionCommand::Leave {
             message: Some(text), ..
-        } => text,
+        } => Cow::Borrowed(&**text),
         _ => return Ok(()),
     };
     let Some(about) = view.state.about().filter(|about| about.media == Media::Sms) else {
@@ -37,7 +40,7 @@ pub(super) fn fits(shared: &Shared, view: &SessionView, command: &SessionCommand
     };
     let most = Rules::of(&channel.value.config).0.segments;
     let most = most.unwrap_or(shared.settings.segments);
-    let size = Size::of(text);
+    let size = Size::of(&text);
     if size.segments <= most {
         return Ok(());
     }

@@ -27,6 +27,7 @@ pub(super) const fn of_session(event: &SessionEvent) -> Telling {
         | SessionEvent::IdleAlerted
         | SessionEvent::PositionTold { .. }
         | SessionEvent::Threaded
+        | SessionEvent::Rich
         | SessionEvent::Announced { .. }
         | SessionEvent::Fetched { .. }
         | SessionEvent::Turn

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::model::{
-    AgentId, ChainHash, LogId, Media, MediaId, MessageKind, ParticipantId, Position, SupervisionMode,
+    AgentId, ChainHash, LogId, Media, MediaId, MessageKind, ParticipantId, Position, Rich, SupervisionMode,
     UserDataChange, Visibility,
 };
 
@@ -126,6 +126,8 @@ pub enum SessionCommand<'a> {
         /// To whom.
         visibility: Visibility,
     },
+    /// Say something to everybody that is more than words.
+    Show(Rich),
     /// A signal.
     Typing {
         /// Or stopped.

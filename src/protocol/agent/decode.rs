@@ -8,6 +8,7 @@ use crate::protocol::depth;
 use super::command::{ClientFrame, Command, Credential, DeskCommand, Question, SessionCommand, Target};
 use super::error::{FrameError, FrameFault};
 use super::fields::{Fields, Text, name, need, optional_name, remark, speech};
+use super::rich::rich;
 use super::{MAX_DEPTH, MAX_FRAME, MAX_POSITIONS, key_value};
 
 /// The longest credential, in bytes.
@@ -213,11 +214,18 @@ fn send_message<'a>(fields: &mut Fields<'a>) -> Result<SessionCommand<'a>, Frame
     };
     one_of(fields.message_type.take(), &["text", "Text"], "messageType")?;
     one_of(fields.treat_as.take(), &["Normal", "System"], "treatAs")?;
-    Ok(SessionCommand::Say {
-        kind: MessageKind::Text,
-        text: speech(need(&mut fields.message, "message")?, "message")?,
-        visibility: visibility(fields),
-    })
+    let text = speech(need(&mut fields.message, "message")?, "message")?;
+    let visibility = visibility(fields);
+    match rich(fields, &text)? {
+        None => Ok(SessionCommand::Say {
+            kind: MessageKind::Text,
+            text,
+            visibility,
+        }),
+        // It is the customer's side that shows them.
+        Some(_) if visibility != Visibility::All => Err(FrameFault::BadValue("visibility")),
+        Some(rich) => Ok(SessionCommand::Show(rich)),
+    }
 }
 
 fn set_comment<'a>(fields: &mut Fields<'a>) -> Result<SessionCommand<'a>, FrameFault> {
@@ -265,12 +273,15 @@ fn target<'a>(fields: &mut Fields<'a>) -> Result<Target<'a>, FrameFault> {
 
 /// An address of the web. Anything else (`javascript:` above all) would be run by the other side's program.
 fn address<'a>(text: Text<'a>) -> Result<Cow<'a, str>, FrameFault> {
-    let lower = text.0.get(..8).unwrap_or(&text.0).to_ascii_lowercase();
-    let web = lower.starts_with("https://") || lower.starts_with("http://");
-    let sound = web && text.0.len() <= 2_048 && !text.0.chars().any(|c| c.is_control() || c.is_whitespace());
-    if sound {
+    if is_web_address(&text.0) {
         Ok(text.0)
     } else {
         Err(FrameFault::BadValue("url"))
     }
+}
+
+pub(super) fn is_web_address(text: &str) -> bool {
+    let lower = text.get(..8).unwrap_or(text).to_ascii_lowercase();
+    let web = lower.starts_with("https://") || lower.starts_with("http://");
+    web && text.len() <= 2_048 && !text.chars().any(|c| c.is_control() || c.is_whitespace())
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::model::{LogId, Media, MediaId, ParticipantId, Visibility};
+use crate::model::{Card, LogId, Media, MediaId, ParticipantId, QuickReply, Visibility};
 
 use super::command::{AfterAction, LogPosition};
 use super::error::FrameFault;
@@ -56,6 +56,8 @@ fields! {
     #[serde(borrow)] treat_as = "treatAs": Text<'a>,
     visibility = "visibility": Visibility,
     #[serde(borrow)] url = "url": Text<'a>,
+    cards = "cards": Vec<Card>,
+    quick_replies = "quickReplies": Vec<QuickReply>,
     media_id = "mediaId": MediaId,
     #[serde(borrow)] name = "name": Text<'a>,
     #[serde(borrow)] agent_id = "agentId": Text<'a>,

@@ -12,6 +12,7 @@ mod error;
 mod event;
 mod fields;
 mod key_value;
+mod rich;
 mod vocabulary;
 
 pub use command::{

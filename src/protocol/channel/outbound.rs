@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use super::inbound::{Attachment, Thread};
-use crate::model::Millis;
+use crate::model::{Card, Millis};
 
 /// A message to a customer, whatever the dialect it is put in. The same message is always put in the same bytes.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -37,6 +37,8 @@ pub struct Outbound {
     pub automatic: bool,
     /// Choices offered, where the other side can show them: (label, payload).
     pub quick_replies: Vec<(String, String)>,
+    /// Cards, where the other side can show them.
+    pub cards: Vec<Card>,
     /// Where the provider is to report what became of it.
     pub status_url: Option<String>,
     /// What else travels, for a custom client.

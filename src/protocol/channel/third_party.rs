@@ -103,6 +103,8 @@ struct Outgoing<'a> {
     attachments: Vec<OutgoingFile<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     quick_replies: Vec<QuickReply<'a>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    cards: &'a [crate::model::Card],
     /// A program's words: nothing automatic is to answer them.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     automatic: bool,
@@ -311,10 +313,10 @@ fn outgoing(message: &Outbound) -> Outgoing<'_> {
     let attachments: Vec<_> = files.collect();
     Outgoing {
         id: &message.id,
-        kind: if attachments.is_empty() {
-            "Text"
-        } else {
-            "RichMedia"
+        kind: match (message.cards.is_empty(), attachments.is_empty()) {
+            (false, _) => "Structured",
+            (true, true) => "Text",
+            (true, false) => "RichMedia",
         },
         from: OutgoingParty {
             id: &message.from,
@@ -331,6 +333,7 @@ fn outgoing(message: &Outbound) -> Outgoing<'_> {
             .iter()
             .map(|(text, payload)| QuickReply { text, payload })
             .collect(),
+        cards: &message.cards,
         automatic: message.automatic,
         subject: message.subject.as_deref(),
         in_reply_to: message.thread.in_reply_to.as_deref(),
@@ -503,6 +506,27 @@ mod tests {
             .find(|(name, _)| *name == "x-hub-signature")
             .unwrap();
         assert!(hub_signature::is_valid(&signature.1, b"old", &one.body));
+    }
+
+    #[test]
+    fn cards_go_out_in_the_shape_in_which_they_come_in() {
+        let card = serde_json::json!({"title": "Bicycle", "subtitle": "EUR 300", "image": "https://shop.example/7.png",
+            "buttons": [{"text": "Buy", "payload": "7"}, {"text": "More", "url": "https://shop.example/more"}]});
+        let message = Outbound {
+            id: "a.1".to_owned(),
+            text: "Which one?".to_owned(),
+            cards: vec![serde_json::from_value(card.clone()).unwrap()],
+            ..Outbound::default()
+        };
+        let sent: Value =
+            serde_json::from_slice(&ThirdParty.send(&account(), &message).unwrap().body).unwrap();
+        assert_eq!(
+            (&sent["type"], &sent["cards"]),
+            (&"Structured".into(), &Value::Array(vec![card]))
+        );
+        let mut text = String::new();
+        unfold(&mut text, serde_json::from_value(sent["cards"].clone()).unwrap());
+        assert_eq!(text, "Bicycle\nEUR 300\n[Buy]\n[More: https://shop.example/more]");
     }
 
     #[test]

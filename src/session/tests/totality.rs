@@ -113,6 +113,7 @@ fn session_event() -> impl Strategy<Value = SessionEvent> {
             reason: CloseReason::Idle
         }),
         Just(SessionEvent::Threaded),
+        Just(SessionEvent::Rich),
         participant().prop_map(|from| SessionEvent::Announced { from }),
         (0u64..9).prop_map(|of| SessionEvent::Fetched { of, refused: None }),
         (0u64..9).prop_map(|of| SessionEvent::Delivery {

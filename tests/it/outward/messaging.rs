@@ -25,15 +25,20 @@ impl<'w> Client<'w> {
     }
 
     fn of(whole: &'w Whole, webhook: &str, media: &str) -> Self {
+        let (subtype, address) = match media {
+            "sms" => ("SMS", "+12025550199"),
+            _ => ("WhatsApp", "bank"),
+        };
+        let endpoint = format!("messenger-{media}");
         whole.provision(
             "endpoints",
-            json!({"name": "messenger", "stream": "async", "mediaType": media, "queue": "chat.inbound"}),
+            json!({"name": endpoint, "stream": "async", "mediaType": media, "queue": "chat.inbound"}),
         );
         let channel = whole.provision(
             "channels",
-            json!({"name": "Messenger", "media": media, "provider": "third-party", "address": "bank",
-                   "endpoint": "messenger", "webhookUrl": webhook, "secret": SECRET, "retryTimeoutMs": 200,
-                   "config": {"subtype": "WhatsApp"}}),
+            json!({"name": format!("Messenger {media}"), "media": media, "provider": "third-party", "address": address,
+                   "endpoint": endpoint, "webhookUrl": webhook, "secret": SECRET, "retryTimeoutMs": 200,
+                   "config": {"subtype": subtype}}),
         );
         Self { whole, channel }
     }
@@ -120,6 +125,50 @@ fn a_custom_client_and_an_agent_talk_and_the_receipt_is_shown_at_the_message() {
             .find(|frame| frame["n"] == message)
             .unwrap();
         assert_eq!(line["messages"][0]["text"], "At your service");
+    });
+}
+
+#[test]
+fn an_agents_cards_are_shown_where_they_can_be_and_read_where_not() {
+    on_a_core(async {
+        let peer = Receiver::start(Say::json(200, r#"{"messageId":"m"}"#));
+        let whole = Whole::start(&[]);
+        let client = Client::new(&whole, &peer.url("/hook"));
+        let texts = Client::of(&whole, &peer.url("/hook"), "sms");
+        let card = json!({"title": "Bicycle", "subtitle": "EUR 300",
+            "buttons": [{"text": "This one", "payload": "7"}, {"text": "Another"}]});
+        let mut alice = whole.agent("alice", "social").await;
+        alice.does("ready", json!({"media": "sms"})).await;
+        let said = [
+            "Which one?\n\nBicycle\nEUR 300\n[This one]\n[Another]",
+            "Which one?",
+        ];
+        for (at, (client, from)) in [(&texts, "+12025550101"), (&client, "ann")]
+            .into_iter()
+            .enumerate()
+        {
+            let (status, answer) = client.post(&text("1", from, "Hello"));
+            assert_eq!(status, 200, "{answer}");
+            let session = answer["data"]["sessionId"].as_str().unwrap().to_owned();
+            alice.state(&session, "Invited").await;
+            alice.does("accept", json!({"session": session})).await;
+            let shown = json!({"session": session, "message": "Which one?", "cards": [card]});
+            alice.does("send-message", shown).await;
+            alice.hears(said[0]).await;
+            let sent = peer.seen(at + 1)[at].json();
+            assert_eq!(sent["text"], said[at], "{sent}");
+        }
+        let (read, shown) = (peer.seen(2)[0].json(), peer.seen(2)[1].json());
+        assert_eq!((&read["type"], &read["cards"]), (&json!("Text"), &Value::Null));
+        assert_eq!(
+            (&shown["type"], &shown["cards"]),
+            (&json!("Structured"), &json!([card]))
+        );
+        // What the customer chose comes back as their words.
+        let chosen = json!({"id": "2", "type": "QuickReply", "from": {"id": "ann"}, "to": {"id": "bank"},
+            "quickReply": {"text": "This one", "payload": "7"}});
+        assert_eq!(client.post(&chosen).0, 200);
+        alice.hears("This one").await;
     });
 }
 
@@ -279,7 +328,7 @@ fn whoever_cannot_sign_changes_nothing_and_learns_nothing() {
     // A channel that has no secret believes nobody. Each reason is counted.
     let open = whole.provision(
         "channels",
-        json!({"name": "Open", "media": "social", "provider": "third-party", "address": "open", "endpoint": "messenger",
+        json!({"name": "Open", "media": "social", "provider": "third-party", "address": "open", "endpoint": "messenger-social",
                "webhookUrl": "https://peer.example.com/hook"}),
     );
     let path = format!("/nexus/v3/channels/{open}/messages");
