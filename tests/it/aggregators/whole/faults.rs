@@ -23,10 +23,10 @@ capacity = { sms = 8, email = 8 }
 "#;
 
 /// A way to fail, by its name.
-type Fault = (&'static str, fn() -> Say);
+pub(super) type Fault = (&'static str, fn() -> Say);
 
 /// What the first attempt for each customer meets.
-const FAULTS: [Fault; 8] = [
+pub(super) const FAULTS: [Fault; 8] = [
     ("a redirect", || {
         Say::json(302, "").with("location", "http://127.0.0.1:9/elsewhere")
     }),

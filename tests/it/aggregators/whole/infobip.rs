@@ -13,7 +13,7 @@ use crate::support::receiver::{Say, Seen};
 const PATH: &str = "/nexus/v3/aggregators/infobip/ch-infobip";
 
 /// Infobip's interface: takes what its documentation lists and nothing else.
-fn infobip(seen: &Seen) -> Say {
+pub(super) fn infobip(seen: &Seen) -> Say {
     let refuse = |why: &str| {
         let exception = json!({"messageId": "BAD_REQUEST", "text": why});
         Say::json(

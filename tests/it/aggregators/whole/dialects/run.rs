@@ -26,7 +26,7 @@ token = "dora-development-token"
 capacity = { sms = 8, email = 8 }
 "#;
 
-fn dialects() -> impl Iterator<Item = &'static Dialect> {
+pub(super) fn dialects() -> impl Iterator<Item = &'static Dialect> {
     static ALL: ([Dialect; 5], [Dialect; 3]) = (TEXTS, MAILS);
     ALL.0.iter().chain(&ALL.1)
 }
@@ -63,15 +63,20 @@ fn sent(site: &Site, all: usize, dialect: &Dialect) -> Vec<Seen> {
 fn objects(keys: &Keys) -> String {
     let mut objects = DORA.to_owned();
     for dialect in dialects() {
-        let (provider, media) = (dialect.provider, dialect.media);
-        let endpoint = if media == "sms" { "texts" } else { "mails" };
-        objects.push_str(&format!(
-            "\n[[tenant.channels]]\nid = \"ch-{provider}\"\nname = \"Shop at {provider}\"\nmedia = \"{media}\"\nprovider = \"{provider}\"\n\
-             endpoint = \"{endpoint}\"\nwebhookUrl = \"{{provider}}\"\nretryTimeoutMs = 200\n{}",
-            dialect.channel.replace("{key}", &keys.public)
-        ));
+        objects.push_str(&channel(dialect, "{provider}", keys));
     }
     objects
+}
+
+/// The channel of a row in the tenant's file; its provider is at `url`.
+pub(super) fn channel(dialect: &Dialect, url: &str, keys: &Keys) -> String {
+    let (provider, media) = (dialect.provider, dialect.media);
+    let endpoint = if media == "sms" { "texts" } else { "mails" };
+    format!(
+        "\n[[tenant.channels]]\nid = \"ch-{provider}\"\nname = \"Shop at {provider}\"\nmedia = \"{media}\"\nprovider = \"{provider}\"\n\
+         endpoint = \"{endpoint}\"\nwebhookUrl = \"{url}\"\nretryTimeoutMs = 200\n{}",
+        dialect.channel.replace("{key}", &keys.public)
+    )
 }
 
 async fn dora(site: &Site) -> Desktop {
