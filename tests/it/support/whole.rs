@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::process::Nexus;
+use super::redis::RedisServer;
 use crate::workspace::desktop::Desktop;
 
 /// The development tenant.
@@ -19,17 +20,33 @@ pub(crate) struct Whole {
     pub(crate) nexus: Nexus,
     pub(crate) addr: SocketAddr,
     pub(crate) admin: SocketAddr,
+    _redis: Option<RedisServer>,
 }
 
 impl Whole {
+    /// With `NEXUS_TEST_STORE=redis`, on a Redis of its own unless `settings` say where its log lives.
     pub(crate) fn start(settings: &[&str]) -> Self {
+        let redis = std::env::var("NEXUS_TEST_STORE").is_ok_and(|store| store == "redis");
+        let redis = redis && !settings.iter().any(|setting| setting.starts_with("store."));
+        let redis = redis.then(RedisServer::start);
+        let urls = redis
+            .as_ref()
+            .map(|redis| format!("store.redis.urls={}", redis.url()));
         let mut all = vec!["outbound.allow=127.0.0.0/8"];
         all.extend(settings);
+        if let Some(urls) = &urls {
+            all.extend(["store.mode=redis", urls]);
+        }
         let mut nexus = Nexus::start(&all);
         let admin = nexus.address("admin");
         nexus.ready(admin);
         let addr = nexus.plain();
-        Self { nexus, addr, admin }
+        Self {
+            nexus,
+            addr,
+            admin,
+            _redis: redis,
+        }
     }
 
     /// One request; the body is sent as it is.
