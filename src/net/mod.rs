@@ -20,6 +20,7 @@ mod scratch;
 pub mod serve;
 pub mod stream;
 pub mod tls;
+mod turns;
 pub mod websocket;
 
 pub use address::Peer;

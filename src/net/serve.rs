@@ -17,6 +17,7 @@ use super::proxy;
 use super::scratch::Scratch;
 use super::stream::Stream;
 use super::tls::Tls;
+use super::turns::Turns;
 use crate::config::{self, IpRange};
 use crate::runtime::drain::{DrainToken, Phase};
 use crate::telemetry::names;
@@ -63,6 +64,7 @@ pub struct Server {
     handshake: Duration,
     http: Rc<HttpLimits>,
     scratch: Scratch,
+    turns: Turns,
     drain: DrainToken,
 }
 
@@ -117,6 +119,7 @@ impl Server {
             handshake: limits.handshake,
             http: Rc::new(limits.http.clone()),
             scratch,
+            turns: Turns::new(),
             drain,
         }
     }
@@ -178,8 +181,7 @@ impl Server {
         let client = client.await.map_err(|_| Turned::Slow)??;
         // Before the handshake, so that one peer's stalled handshakes do not take everybody's places.
         let mut admission = self.gate.admit(place, client.ip())?;
-        let stream = tokio::time::timeout_at(deadline, self.encrypt(stream));
-        let stream = stream.await.map_err(|_| Turned::Slow)??;
+        let stream = self.encrypt(stream, deadline).await?;
         if let Some(load) = load {
             admission.count(load);
         }
@@ -216,15 +218,25 @@ impl Server {
     }
 
     /// The stream ready for HTTP.
-    async fn encrypt(&self, stream: TcpStream) -> Result<Stream, Turned> {
-        match &self.tls {
-            None => Ok(Stream::Plain(stream)),
-            Some(tls) => tls
-                .accept(stream)
-                .await
-                .map(|tls| Stream::Tls(Box::new(tls)))
-                .map_err(Turned::Handshake),
-        }
+    async fn encrypt(&self, stream: TcpStream, deadline: Instant) -> Result<Stream, Turned> {
+        let Some(tls) = &self.tls else {
+            return Ok(Stream::Plain(stream));
+        };
+        let begins = tokio::time::timeout_at(deadline, stream.readable());
+        begins
+            .await
+            .map_err(|_| Turned::Slow)?
+            .map_err(Turned::Handshake)?;
+        // How long it waits here is not the peer's doing.
+        let waited = Instant::now();
+        self.turns.next().await;
+        let deadline = deadline + waited.elapsed();
+        let stream = tokio::time::timeout_at(deadline, tls.accept(stream));
+        let stream = stream
+            .await
+            .map_err(|_| Turned::Slow)?
+            .map_err(Turned::Handshake)?;
+        Ok(Stream::Tls(Box::new(stream)))
     }
 }
 

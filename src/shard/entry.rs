@@ -1,6 +1,6 @@
 //! A record as readers share it.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
@@ -15,7 +15,8 @@ pub enum Wire {
     Agent,
 }
 
-/// A record with its number, and its encodings: each made once, by the first reader who needs it, and shared by all.
+/// A record with its number, and its encodings: each made by the first reader who needs it, and shared by all for as long as the log
+/// is busy.
 #[derive(Debug)]
 pub struct Entry<E> {
     /// Its number.
@@ -24,8 +25,12 @@ pub struct Entry<E> {
     pub hash: ChainHash,
     /// What happened.
     pub record: Record<E>,
-    wires: [OnceLock<Bytes>; 2],
+    /// Absent: most records are read by nobody any more. The lock is held for one encoding at most.
+    wires: Mutex<Option<Box<Wires>>>,
 }
+
+/// By dialect.
+type Wires = [Option<Bytes>; 2];
 
 impl<E> Entry<E> {
     /// A record that stands at `position`.
@@ -35,7 +40,7 @@ impl<E> Entry<E> {
             n: position.n,
             hash: position.hash,
             record,
-            wires: [OnceLock::new(), OnceLock::new()],
+            wires: Mutex::new(None),
         }
     }
 
@@ -48,9 +53,21 @@ impl<E> Entry<E> {
         }
     }
 
-    /// Its encoding in a dialect; `encode` runs at most once however many readers ask.
+    /// Its encoding in a dialect; `encode` runs once however many readers ask, until [`Self::forget_wires`].
     pub fn wire(&self, wire: Wire, encode: impl FnOnce() -> Bytes) -> Bytes {
-        self.wires[wire as usize].get_or_init(encode).clone()
+        let mut wires = self.wires();
+        let made = &mut wires.get_or_insert_default()[wire as usize];
+        made.get_or_insert_with(encode).clone()
+    }
+
+    /// Lets go of the encodings; a reader who still wants one makes it again.
+    pub(super) fn forget_wires(&self) {
+        *self.wires() = None;
+    }
+
+    fn wires(&self) -> MutexGuard<'_, Option<Box<Wires>>> {
+        // An encoder that panicked has stored nothing.
+        self.wires.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -60,7 +77,7 @@ mod tests {
     use crate::model::{Body, Millis};
 
     #[test]
-    fn an_encoding_is_made_once_per_dialect() {
+    fn an_encoding_is_made_once_per_dialect_while_its_log_is_busy() {
         let record = Record {
             at: Millis(1),
             cause: None,
@@ -71,5 +88,7 @@ mod tests {
         assert_eq!(entry.wire(Wire::Agent, || Bytes::from_static(b"a")), "a");
         assert_eq!(entry.wire(Wire::Agent, || unreachable!("made already")), "a");
         assert_eq!(entry.wire(Wire::Widget, || Bytes::from_static(b"w")), "w");
+        entry.forget_wires();
+        assert_eq!(entry.wire(Wire::Agent, || Bytes::from_static(b"again")), "again");
     }
 }

@@ -53,7 +53,7 @@ pub struct Step<M: Machine> {
 /// A pure machine: its state is a function of the records.
 pub trait Machine: Default + Clone + fmt::Debug + Send + Sync + Sized + 'static {
     /// Whether a replica at rest keeps the newest records, because readers begin with them. Where it does not, a reader who is
-    /// behind reads them from the store.
+    /// behind reads them from the store. How they are told to sockets is kept by none.
     const KEEPS_RECORDS: bool;
 
     /// What is recorded.

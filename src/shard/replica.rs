@@ -20,6 +20,8 @@ pub(super) struct Replica<M: Machine> {
     pub(super) snapshot: u64,
     /// Whether a record was taken: the first one may have to bring the state along.
     begun: bool,
+    /// Whether it was made small since the newest record.
+    rests: bool,
     /// Most records in the tail.
     tail_max: u32,
     /// The newest records; absent where there are none, since most logs are at rest.
@@ -50,6 +52,7 @@ impl<M: Machine> Replica<M> {
             time: Millis::default(),
             snapshot: 0,
             begun: false,
+            rests: false,
             tail_max,
             tail: None,
         }
@@ -117,6 +120,7 @@ impl<M: Machine> Replica<M> {
 
     fn keep(&mut self, entry: Arc<Entry<M::Event>>) {
         self.begun = true;
+        self.rests = false;
         if M::erases(&entry.record.event) {
             self.tail = None;
         }
@@ -135,14 +139,23 @@ impl<M: Machine> Replica<M> {
         }
     }
 
-    /// Whether any of the newest records are in memory.
-    pub(super) fn holds_records(&self) -> bool {
-        self.tail.is_some()
+    /// Whether it is as small as it can be.
+    pub(super) fn rests(&self) -> bool {
+        self.rests
     }
 
-    /// Lets go of the newest records; whoever still wants them reads them from the store.
-    pub(super) fn let_go(&mut self) {
-        self.tail = None;
+    /// Lets go of what only the busy need: how records are told to sockets, and the records themselves where whoever still wants them
+    /// reads them from the store. Says whether it did the latter.
+    pub(super) fn rest(&mut self) -> bool {
+        self.rests = true;
+        if !M::KEEPS_RECORDS {
+            return self.tail.take().is_some();
+        }
+        if let Some(tail) = &mut self.tail {
+            tail.shrink_to_fit();
+            tail.iter().for_each(|entry| entry.forget_wires());
+        }
+        false
     }
 
     /// The record with number `n`, if it is still in memory.
@@ -178,20 +191,17 @@ impl<M: Machine> Replica<M> {
 mod tests {
     use super::*;
     use crate::log::StoredBody;
-    use crate::model::{Body, SessionEvent};
-    use crate::session::Session;
+    use crate::model::Body;
+    use crate::session::{Desk, Session};
+    use crate::shard::Wire;
 
-    fn stored(base: Position, body: StoredBody) -> Tail {
-        let record = Record {
-            at: Millis(1),
-            cause: None,
-            event: SessionEvent::Snapshot,
-            body: match &body {
-                StoredBody::Present(bytes) => Body::Present(bytes.clone()),
-                StoredBody::None | StoredBody::Erased => Body::text("erased since"),
-            },
+    fn stored<M: Machine>(base: Position, body: StoredBody) -> Tail {
+        let mut record = Machine::snapshot(&M::default(), Millis(1));
+        record.body = match &body {
+            StoredBody::Present(bytes) => Body::Present(bytes.clone()),
+            StoredBody::None | StoredBody::Erased => Body::text("erased since"),
         };
-        let new = <Session as Machine>::encode(&record);
+        let new = M::encode(&record);
         let at = base.then(&new.digest);
         let records = vec![StoredRecord {
             n: at.n,
@@ -210,7 +220,7 @@ mod tests {
             ..Position::default()
         };
         let state = Machine::snapshot(&Session::default(), Millis(1)).body;
-        let whole = stored(
+        let whole = stored::<Session>(
             base,
             StoredBody::Present(state.bytes().cloned().unwrap_or_default()),
         );
@@ -221,22 +231,38 @@ mod tests {
             Some(8)
         );
         for body in [StoredBody::Present("{}".into()), StoredBody::Erased] {
-            let rebuilt = Replica::<Session>::rebuild(&stored(base, body), 8);
+            let rebuilt = Replica::<Session>::rebuild(&stored::<Session>(base, body), 8);
             assert!(matches!(rebuilt, Err(Misfit::Unreadable(_))));
         }
     }
 
+    fn begun<M: Machine>() -> Replica<M> {
+        let state = Machine::snapshot(&M::default(), Millis(1)).body;
+        let body = StoredBody::Present(state.bytes().cloned().unwrap_or_default());
+        let first = stored::<M>(Position::default(), body);
+        Replica::rebuild(&first, 8).ok().unwrap()
+    }
+
     #[test]
     fn a_replica_that_let_go_of_its_records_takes_the_next_one() {
-        let state = Machine::snapshot(&Session::default(), Millis(1)).body;
-        let body = || StoredBody::Present(state.bytes().cloned().unwrap_or_default());
-        let first = stored(Position::default(), body());
-        let mut replica = Replica::<Session>::rebuild(&first, 8).ok().unwrap();
-        replica.let_go();
-        assert!(!replica.holds_records());
+        let mut replica = begun::<Desk>();
+        assert!(replica.rest() && replica.rests() && replica.tail.is_none());
         // A snapshot that cannot be read is no beginning, but it is no obstacle either once the state is here.
-        let next = stored(replica.top, StoredBody::Erased);
+        let next = stored::<Desk>(replica.top, StoredBody::Erased);
         assert_eq!(replica.take(&next.records[0]), Ok(()));
-        assert_eq!((replica.top.n, replica.holds_records()), (2, true));
+        assert_eq!(
+            (replica.top.n, replica.rests(), replica.tail.is_some()),
+            (2, false, true)
+        );
+    }
+
+    #[test]
+    fn a_session_at_rest_keeps_its_records_and_not_how_they_are_told() {
+        let mut replica = begun::<Session>();
+        let entry = Arc::clone(replica.entry(1).unwrap());
+        assert_eq!(entry.wire(Wire::Widget, || "told".into()), "told");
+        assert!(!replica.rest() && replica.rests());
+        assert!(Arc::ptr_eq(&entry, replica.entry(1).unwrap()));
+        assert_eq!(entry.wire(Wire::Widget, || "told again".into()), "told again");
     }
 }

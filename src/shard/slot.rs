@@ -152,14 +152,14 @@ impl<M: Machine> Table<M> {
         watched
     }
 
-    /// The logs that nobody has wanted anything of since `before`, and that still hold records to let go of.
+    /// The logs that nobody has wanted anything of since `before`, and that can be smaller than they are.
     pub(super) fn resting(&self, before: Instant) -> Vec<Rc<Slot<M>>> {
         let slots = self.slots.borrow();
         let rests = |slot: &&Rc<Slot<M>>| {
             let inner = slot.inner.borrow();
             !inner.pumping
                 && inner.used <= before
-                && inner.replica.as_ref().is_some_and(Replica::holds_records)
+                && inner.replica.as_ref().is_some_and(|replica| !replica.rests())
         };
         slots.values().filter(rests).cloned().collect()
     }

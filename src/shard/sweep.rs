@@ -12,6 +12,7 @@ use crate::protocol::entry::{SCHEMA_LEVEL, decode_effect};
 use crate::session::{Desk, Session};
 
 use super::machine::Machine;
+use super::replica::Replica;
 use super::table::CoreTable;
 
 /// Taken from one partition in one round.
@@ -126,14 +127,16 @@ impl CoreTable {
     }
 
     fn rest<M: Machine>(&self, before: Instant) {
-        if M::KEEPS_RECORDS {
-            return;
-        }
         for slot in M::table(self).resting(before) {
-            if let Some(replica) = slot.inner.borrow_mut().replica.as_mut() {
-                replica.let_go();
+            let fewer = slot
+                .inner
+                .borrow_mut()
+                .replica
+                .as_mut()
+                .is_some_and(Replica::rest);
+            if fewer {
+                self.publish(&slot);
             }
-            self.publish(&slot);
         }
     }
 
