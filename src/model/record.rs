@@ -24,6 +24,15 @@ impl Body {
         Self::Present(Bytes::copy_from_slice(text.as_bytes()))
     }
 
+    /// The same with no more memory than it needs: what arrived may share the buffer of a whole request.
+    #[must_use]
+    pub fn compact(self) -> Self {
+        match self {
+            Self::Present(bytes) => Self::Present(Bytes::copy_from_slice(&bytes)),
+            other => other,
+        }
+    }
+
     /// The bytes, where there are any.
     #[must_use]
     pub fn bytes(&self) -> Option<&Bytes> {

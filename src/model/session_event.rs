@@ -1,5 +1,7 @@
 //! What can happen in a session. What is personal travels in the record's erasable body, never here.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::channel::Media;
@@ -29,7 +31,7 @@ pub enum SessionEvent {
         /// Whether the customer may come back days later.
         asynchronous: bool,
         /// What holds for its whole life.
-        terms: Box<Terms>,
+        terms: Arc<Terms>,
     },
     /// Somebody is now in the session. Body: the nickname.
     Joined {

@@ -54,7 +54,7 @@ impl Session {
                     locale: locale.clone(),
                     asynchronous: *asynchronous,
                     at: record.at,
-                    terms: (**terms).clone(),
+                    terms: Arc::clone(terms),
                 }));
                 self.home = terms.home.as_ref().map(Place::from);
                 self.silence = Silence::Since(record.at);

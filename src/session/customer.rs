@@ -1,5 +1,7 @@
 //! What the customer does.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
@@ -27,7 +29,7 @@ pub(super) fn open(draft: &mut Draft<'_>, open: &Open) -> Ruled {
         stream: open.stream.clone(),
         locale: open.locale.clone(),
         asynchronous: open.asynchronous,
-        terms: Box::new(open.terms.clone()),
+        terms: Arc::new(open.terms.clone()),
     };
     draft.json(opened, &open.profile);
     let joined = SessionEvent::Joined {

@@ -84,6 +84,8 @@ impl Participants {
                 .position(|known| !known.present && known.role != Role::Customer);
             self.0.remove(gone.unwrap_or_default());
         }
+        // Two or three, mostly: no room for more.
+        self.0.reserve_exact(1);
         self.0.push(participant);
     }
 

@@ -94,7 +94,7 @@ pub struct About {
     /// When.
     pub at: Millis,
     /// What holds for its whole life.
-    pub terms: Terms,
+    pub terms: Arc<Terms>,
 }
 
 /// Where a session stands.
@@ -285,7 +285,7 @@ impl Session {
             idle_close_ms: close_ms,
             keep_ms,
             ..
-        } = about.terms;
+        } = *about.terms;
         if self.sleeps() {
             let end = self.asleep.plus(SLEEP_MS.max(keep_ms.saturating_sub(HOUR_MS)));
             // What the customer said a moment ago may be about to wake it.

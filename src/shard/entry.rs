@@ -33,9 +33,10 @@ pub struct Entry<E> {
 type Wires = [Option<Bytes>; 2];
 
 impl<E> Entry<E> {
-    /// A record that stands at `position`.
+    /// A record that stands at `position`, to be kept.
     #[must_use]
-    pub fn new(position: Position, record: Record<E>) -> Self {
+    pub fn new(position: Position, mut record: Record<E>) -> Self {
+        record.body = record.body.compact();
         Self {
             n: position.n,
             hash: position.hash,

@@ -4,13 +4,15 @@
 use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use serde_json::{Value, json};
-use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::runtime::Builder;
+use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::task::{JoinSet, LocalSet};
 
 use crate::crew::{self, Customers, SIGNED_IN, reach};
 use crate::http::Target;
@@ -19,7 +21,7 @@ use crate::pace::Pace;
 use crate::proc::Usage;
 use crate::server::ServerArgs;
 use crate::stream::{AgentStream, Broken, Memory};
-use crate::tally::{Shared, Tally};
+use crate::tally::Shared;
 
 /// What a person may set.
 #[derive(Debug, Clone, Args)]
@@ -110,17 +112,9 @@ pub async fn run(args: StormArgs) -> Result<Results> {
         );
     }
 
-    // Last, since nobody answers the server for them until they command something.
-    let mut others = Vec::new();
-    for index in args.agents..everybody {
-        others.push(crew::sign_in(&server.target(), index).await?);
-    }
-    let calm = commands(
-        &mut others,
-        args.rate,
-        Until::Time(Duration::from_secs(args.calm)),
-    )
-    .await?;
+    // Last: nobody answers the server for them until they command something.
+    let (untouched, calm) = untouched(&args, server.target(), forecast);
+    let calm = calm.await.map_err(|_| anyhow!("the untouched gave up"))?;
     weather.send_replace(Weather::Cut);
     reach(30, || tally.borrow().is_over("cut", args.agents)).await;
     for widget in &mut widgets {
@@ -131,12 +125,12 @@ pub async fn run(args: StormArgs) -> Result<Results> {
     let (before, began) = (Usage::of(server.pid())?, Instant::now());
     weather.send_replace(Weather::Storm);
     let wanted = args.agents;
-    let until = Until::All(&tally, wanted, Duration::from_secs(args.patience));
-    let storm = commands(&mut others, args.rate, until).await?;
+    reach(args.patience, || tally.borrow().is_over("back", wanted)).await;
     let (after, took) = (Usage::of(server.pid())?, began.elapsed());
     bar.finish_and_clear();
     weather.send_replace(Weather::Over);
     while agents.join_next().await.is_some() {}
+    let storm = untouched.join().map_err(|_| anyhow!("the untouched gave up"))??;
 
     let mut tally = tally.borrow_mut();
     let curve = curve.take();
@@ -187,30 +181,46 @@ fn ratio(later: &Summary, earlier: &Summary) -> f64 {
     later.p99_ms / earlier.p99_ms.max(f64::EPSILON)
 }
 
-/// How long commands are sent.
-enum Until<'t> {
-    Time(Duration),
-    All(&'t RefCell<Tally>, usize, Duration),
-}
-
-impl Until<'_> {
-    fn is_over(&self, since: Instant) -> bool {
-        match self {
-            Self::Time(time) => since.elapsed() >= *time,
-            Self::All(tally, wanted, patience) => {
-                tally.borrow().is_over("back", *wanted) || since.elapsed() >= *patience
+/// Those who are not cut, on a thread of their own, so that a client that is busy with the storm does not delay them; what they notice
+/// of the calm is told first.
+fn untouched(
+    args: &StormArgs,
+    target: Target,
+    mut forecast: watch::Receiver<Weather>,
+) -> (JoinHandle<Result<Summary>>, oneshot::Receiver<Summary>) {
+    let (tell, calm) = oneshot::channel();
+    let (agents, rate) = (args.agents..args.agents + args.untouched, args.rate);
+    let time = Duration::from_secs(args.calm);
+    let thread = std::thread::spawn(move || {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        LocalSet::new().block_on(&runtime, async move {
+            let mut others = Vec::new();
+            for index in agents {
+                others.push(crew::sign_in(&target, index).await?);
             }
-        }
-    }
+            let since = Instant::now();
+            let calm = commands(&mut others, rate, || since.elapsed() >= time).await?;
+            // Where nobody listens, the run is over.
+            let _ = tell.send(calm);
+            if forecast
+                .wait_for(|weather| *weather >= Weather::Storm)
+                .await
+                .is_err()
+            {
+                bail!("there was no storm");
+            }
+            commands(&mut others, rate, || *forecast.borrow() == Weather::Over).await
+        })
+    });
+    (thread, calm)
 }
 
 /// Lets the untouched command something, in turn, at an even rate.
-async fn commands(others: &mut Vec<AgentStream>, rate: u32, until: Until<'_>) -> Result<Summary> {
+async fn commands(others: &mut Vec<AgentStream>, rate: u32, is_over: impl Fn() -> bool) -> Result<Summary> {
     let latencies = Rc::new(RefCell::new(Latencies::default()));
-    let started = Instant::now();
-    let mut pace = Pace::new(started, Duration::from_secs(1) / rate.max(1));
+    let mut pace = Pace::new(Instant::now(), Duration::from_secs(1) / rate.max(1));
     let mut busy: JoinSet<Result<AgentStream>> = JoinSet::new();
-    while !until.is_over(started) {
+    while !is_over() {
         let due = pace.next().await;
         let other = match others.pop() {
             Some(other) => Some(other),

@@ -216,6 +216,8 @@ const fn word(kind: MessageKind) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use serde_json::json;
     use uuid::Uuid;
 
@@ -236,7 +238,7 @@ mod tests {
             stream: None,
             locale: None,
             asynchronous: false,
-            terms: Box::new(Terms::default()),
+            terms: Arc::new(Terms::default()),
         };
         let profile = json!({"email": "ann@example.com",
             "userData": {"order": 77, "vip": true, "list": [1], "ContactId": "stolen"}});

@@ -1,5 +1,7 @@
 //! Any records in any order lead to a state, and any question to any state has an answer.
 
+use std::sync::Arc;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::Map;
@@ -49,7 +51,7 @@ fn session_event() -> impl Strategy<Value = SessionEvent> {
             stream: None,
             locale: None,
             asynchronous,
-            terms: Box::default(),
+            terms: Arc::default(),
         }),
         (participant(), any::<u8>(), visibility()).prop_map(|(participant, role, visibility)| {
             SessionEvent::Joined {

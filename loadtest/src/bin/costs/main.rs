@@ -1,12 +1,13 @@
 //! What one operation of the server costs, in figures that do not depend on time: allocations, and instructions.
 //!
-//! `costs` counts allocations in this process; `costs instructions` runs itself under callgrind. Both print every figure beside what
+//! `costs` counts allocations, and the bytes of a session at rest, in this process; `costs instructions` runs itself under callgrind. Both print every figure beside what
 //! was recorded for it, and fail where one is half above: a gate against what creeps in, not a measurement of speed. The operations
 //! are the library's own, optimised as the server is.
 
 mod allocations;
 mod chat;
 mod instructions;
+mod memory;
 mod operations;
 
 use std::process::ExitCode;
@@ -80,6 +81,7 @@ fn count_allocations() -> Result<bool> {
         let made = f64::from(u32::try_from(allocations::so_far() - before)?) / f64::from(TIMES);
         sound &= told(operation.name(), "allocations", made, operation.allocations());
     }
+    sound &= memory::of_a_session()?;
     Ok(sound)
 }
 

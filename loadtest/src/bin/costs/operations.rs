@@ -17,7 +17,7 @@ use nexus::protocol::widget::SendMessage;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::chat::Chat;
+use super::chat::{Core, Keeps};
 
 const WORDS: &str = "Hello, I have a question about my order from last week: it has not arrived yet.";
 const FORM: &[u8] = b"operationId=ca6c005844-9bceb-a97ef-344c2-84b99f010666dbc&data%5Btype%5D=Text\
@@ -134,9 +134,10 @@ impl Operation {
             }
             Self::Callback => callback()?,
             Self::Poll => {
-                let chat = Chat::open()?;
-                ensure!(chat.poll()?.status().is_success(), "the poll is refused");
-                Box::new(move || drop(black_box(chat.poll())))
+                let core = Core::start(Keeps::Memory)?;
+                let chat = core.chat()?;
+                ensure!(core.poll(&chat)?.status().is_success(), "the poll is refused");
+                Box::new(move || drop(black_box(core.poll(&chat))))
             }
         })
     }
