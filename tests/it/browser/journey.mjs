@@ -55,6 +55,14 @@ async function talk ({ page, shot }) {
   await answer.fill('oil the chain')
   await agent.keyboard.press('Enter')
   await heard.getByText('oil the chain').waitFor()
+  // A card is lines where it cannot be shown.
+  await agent.getByRole('button', { name: 'Card …' }).click()
+  await agent.getByLabel('Words').fill('this one?')
+  await agent.getByLabel('Title', { exact: true }).fill('Oil No. 7')
+  await agent.getByLabel('Answers').fill('Yes, No')
+  await agent.getByRole('dialog').getByRole('button', { name: 'Send' }).click()
+  for (const line of ['this one?', 'Oil No. 7', '[Yes]']) await heard.getByText(line).waitFor()
+  await seen.getByText('Oil No. 7').waitFor()
   await shot(agent, `${process.env.NAME}-agent-talks`)
   await shot(customer, `${process.env.NAME}-customer-talks`)
 

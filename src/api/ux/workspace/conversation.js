@@ -154,7 +154,8 @@ export class Conversation {
       el('button.primary', { type: 'submit', id: 'send' }, 'Send'), to,
       el('button', { type: 'button', onclick: () => file.click() }, 'File …'), file,
       el('button', { type: 'button', onclick: () => this.#canned(text) }, 'Answers …'),
-      el('button', { type: 'button', onclick: () => this.#link() }, 'Link …')));
+      el('button', { type: 'button', onclick: () => this.#link() }, 'Link …'),
+      el('button', { type: 'button', onclick: () => this.#card(text) }, 'Card …')));
     return form;
   }
 
@@ -198,6 +199,26 @@ export class Conversation {
     const url = el('input', { name: 'url', type: 'url', required: true, placeholder: 'https://' });
     const answer = await ask('Send a link', [field('Address', url)], 'Send');
     if (answer) await this.#do('send-url', { url: answer.get('url') });
+  }
+
+  /** A card for the customer; where it cannot be shown it is read as lines. */
+  async #card(text) {
+    const line = (name, attributes) => el('input', { name, maxLength: 80, ...attributes });
+    const answer = await ask('Send a card', [
+      field('Words', el('input', { name: 'message', required: true, value: text.value.trim() })),
+      field('Title', line('title', { required: true })),
+      field('Below the title', line('subtitle')),
+      field('Picture', el('input', { name: 'image', type: 'url', placeholder: 'https://' })),
+      field('Answers, up to three, with commas between', line('answers')),
+    ], 'Send');
+    if (!answer) return;
+    const given = (name) => answer.get(name).trim() || undefined;
+    const buttons = answer.get('answers').split(',').map((one) => one.trim()).filter(Boolean).map((one) => ({ text: one }));
+    const card = { title: given('title'), subtitle: given('subtitle'), image: given('image'), buttons };
+    if (await this.#do('send-message', { message: given('message'), cards: [card] })) {
+      text.value = '';
+      this.#drafts.delete(this.#id);
+    }
   }
 
   async #canned(text) {
