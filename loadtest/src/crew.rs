@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use tokio::task::JoinSet;
 
 use crate::http::{Connection, Io, Target, loopback};
 use crate::pace::Pace;
 use crate::server::{Server, ServerArgs};
 use crate::socket::Socket;
-use crate::stream::{AgentStream, ticket};
+use crate::stream::{AgentStream, Broken, Memory, ticket};
 use crate::tally::Shared;
 use crate::widget::{Line, Widget};
 
@@ -67,6 +67,36 @@ pub async fn open(target: &Target, index: usize) -> Result<Box<dyn Io>> {
         .by_name(&format!("a{index}.localhost"))
         .open(loopback(index, PER_ADDRESS))
         .await
+}
+
+/// How many connections are begun at the same moment.
+pub type Gate = Rc<Semaphore>;
+
+/// As many as one machine can: more only overflow its queue of the half-open, and wait for this one thread to shake hands.
+pub fn gate() -> Gate {
+    Rc::new(Semaphore::new(1_000))
+}
+
+/// Lets an agent who was cut come back.
+pub async fn come_back(
+    target: &Target,
+    index: usize,
+    gate: &Gate,
+    memory: Memory,
+) -> Result<(AgentStream, Vec<Value>), Broken> {
+    let permit = gate.acquire().await;
+    let io = match open(target, index).await {
+        Ok(io) => io,
+        Err(error) => {
+            return Err(Broken {
+                memory,
+                events: Vec::new(),
+                error,
+            });
+        }
+    };
+    drop(permit);
+    AgentStream::resume(io, memory).await
 }
 
 /// Tickets for agents, asked for on one connection; each is good for half a minute.

@@ -1,13 +1,13 @@
 //! An endpoint that takes notices: at once, after a while, or, as long as it does not listen, not at all.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -17,6 +17,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::task::JoinSet;
 
 use crate::http::{Connection, loopback};
 use crate::server::Server;
@@ -27,30 +28,53 @@ type Heard = Rc<RefCell<HashMap<String, Instant>>>;
 /// One endpoint on a port of its own.
 pub struct Receiver {
     addr: SocketAddr,
-    delay: Duration,
+    /// How long it thinks before it answers.
+    delay: Rc<Cell<Duration>>,
     heard: Heard,
-    /// Holds the port; whoever connects is refused until it listens.
-    bound: Option<TcpSocket>,
+    state: State,
+}
+
+enum State {
+    /// Holds the port; whoever connects is refused.
+    Dead(TcpSocket),
+    /// Takes what comes; its connections end with it.
+    Listens(JoinSet<()>),
 }
 
 impl Receiver {
-    /// An endpoint that does not listen yet, and answers after `delay` once it does.
-    pub fn new(delay: Duration) -> Result<Self> {
-        let socket = TcpSocket::new_v4()?;
-        socket.bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+    /// An endpoint that does not listen yet, and answers at once when it does.
+    pub fn new() -> Result<Self> {
+        let socket = bound(SocketAddr::from(([127, 0, 0, 1], 0)))?;
         Ok(Self {
             addr: socket.local_addr()?,
-            delay,
+            delay: Rc::default(),
             heard: Rc::default(),
-            bound: Some(socket),
+            state: State::Dead(socket),
         })
     }
 
     /// Begins to take what comes.
     pub fn listen(&mut self) -> Result<()> {
-        let socket = self.bound.take().context("it listens already")?;
-        let listener = socket.listen(1_024)?;
-        tokio::task::spawn_local(serve(listener, self.delay, Rc::clone(&self.heard)));
+        let mut serving = JoinSet::new();
+        if let State::Dead(socket) = std::mem::replace(&mut self.state, State::Listens(JoinSet::new())) {
+            let listener = socket.listen(1_024)?;
+            serving.spawn_local(serve(listener, Rc::clone(&self.delay), Rc::clone(&self.heard)));
+            self.state = State::Listens(serving);
+        }
+        Ok(())
+    }
+
+    /// Answers later from now on.
+    pub fn slow_down(&self, delay: Duration) {
+        self.delay.set(delay);
+    }
+
+    /// Ends every connection and refuses new ones.
+    pub async fn die(&mut self) -> Result<()> {
+        if let State::Listens(serving) = &mut self.state {
+            serving.shutdown().await;
+            self.state = State::Dead(bound(self.addr)?);
+        }
         Ok(())
     }
 
@@ -93,11 +117,20 @@ pub async fn provision(server: &Server, key: &str, kind: &str, receivers: &[&Rec
     Ok(())
 }
 
-async fn serve(listener: TcpListener, delay: Duration, heard: Heard) {
+fn bound(addr: SocketAddr) -> Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    Ok(socket)
+}
+
+async fn serve(listener: TcpListener, delay: Rc<Cell<Duration>>, heard: Heard) {
+    let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
-        let heard = Rc::clone(&heard);
-        tokio::task::spawn_local(async move {
-            let take = service_fn(move |request| take(request, delay, Rc::clone(&heard)));
+        let (delay, heard) = (Rc::clone(&delay), Rc::clone(&heard));
+        while connections.try_join_next().is_some() {}
+        connections.spawn_local(async move {
+            let take = service_fn(move |request| take(request, delay.get(), Rc::clone(&heard)));
             // Whoever calls decides when it ends.
             let _ = hyper::server::conn::http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), take)

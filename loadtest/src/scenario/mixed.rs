@@ -74,7 +74,7 @@ pub async fn run(args: MixedArgs) -> Result<Results> {
         "limits.rates.session=100000/s burst 100000".to_owned(),
     ]);
     let server = crew::start_beside(&set, args.chats, 1, TENANT).await?;
-    let mut hook = Receiver::new(Duration::ZERO)?;
+    let mut hook = Receiver::new()?;
     hook.listen()?;
     receiver::provision(&server, receiver::ADMIN, "mixed", &[&hook]).await?;
 

@@ -16,7 +16,7 @@ use serde_json::Value;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 
-use crate::crew::{self, Customers, SIGNED_IN, reach};
+use crate::crew::{self, Customers, Gate, SIGNED_IN, reach};
 use crate::http::Target;
 use crate::measure::Results;
 use crate::pace::Pace;
@@ -59,8 +59,10 @@ pub struct SlowArgs {
 
 /// What the kernel of a slow one takes in for it, bytes.
 const RECEIVE_BUFFER: u32 = 4_096;
+/// One who cannot connect tries again so often.
+const AGAIN: Duration = Duration::from_millis(500);
 /// How long the slow have to catch up, seconds.
-const CATCH_UP: u64 = 60;
+const CATCH_UP: u64 = 120;
 /// From the moment a text was due until somebody fast had it.
 const SEEN: &str = "seen";
 /// How long memory is given to settle before it is read.
@@ -108,6 +110,7 @@ pub async fn run(args: SlowArgs) -> Result<Results> {
         ..Heard::default()
     }));
     let (part, told) = watch::channel(Part::Reading);
+    let gate = crew::gate();
     let mut agents = JoinSet::new();
     let bar = crew::bar(everybody, "signing in")?;
     let mut pace = Pace::new(Instant::now(), Duration::from_secs(1) / args.ramp.max(1));
@@ -123,6 +126,7 @@ pub async fn run(args: SlowArgs) -> Result<Results> {
             } else {
                 target
             },
+            gate: Gate::clone(&gate),
             heard: Rc::clone(&heard),
         };
         agents.spawn_local(agent.live(told.clone()));
@@ -301,6 +305,7 @@ struct Agent {
     index: usize,
     slow: bool,
     target: Target,
+    gate: Gate,
     heard: Rc<RefCell<Heard>>,
 }
 
@@ -326,18 +331,28 @@ impl Agent {
         }
         while self.read(&mut stream, &mut told, Part::Over).await.is_err() {
             self.heard.borrow_mut().tally.count("closed");
-            let Ok(io) = crew::open(&self.target, self.index).await else {
-                return;
-            };
-            match AgentStream::resume(io, stream.cut()).await {
-                Ok((back, events)) => {
-                    stream = back;
-                    for event in &events {
-                        self.heard.borrow_mut().note(self.index, event);
+            let mut memory = stream.cut();
+            let (back, events) = loop {
+                match crew::come_back(&self.target, self.index, &self.gate, memory).await {
+                    Ok(back) => break back,
+                    Err(broken) if *told.borrow() == Part::Over => {
+                        return self.heard.borrow_mut().tally.failed("come back", &broken.error);
+                    }
+                    Err(broken) => {
+                        self.note(&broken.events);
+                        memory = broken.memory;
                     }
                 }
-                Err(broken) => return self.heard.borrow_mut().tally.failed("come back", &broken.error),
-            }
+                tokio::time::sleep(AGAIN).await;
+            };
+            self.note(&events);
+            stream = back;
+        }
+    }
+
+    fn note(&self, events: &[Value]) {
+        for event in events {
+            self.heard.borrow_mut().note(self.index, event);
         }
     }
 

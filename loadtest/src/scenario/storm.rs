@@ -11,16 +11,16 @@ use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use serde_json::{Value, json};
 use tokio::runtime::Builder;
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinSet, LocalSet};
 
-use crate::crew::{self, Customers, SIGNED_IN, reach};
+use crate::crew::{self, Customers, Gate, SIGNED_IN, reach};
 use crate::http::Target;
 use crate::measure::{Latencies, Results, Summary};
 use crate::pace::Pace;
 use crate::proc::Usage;
 use crate::server::ServerArgs;
-use crate::stream::{AgentStream, Broken, Memory};
+use crate::stream::AgentStream;
 use crate::tally::Shared;
 
 /// What a person may set.
@@ -58,8 +58,6 @@ pub struct StormArgs {
 const WORDS: &str = "while-you-were-away";
 /// One who cannot connect tries again so often.
 const AGAIN: Duration = Duration::from_millis(500);
-/// TCP connections that one machine begins at the same moment; more only overflow its queue of the half-open.
-const AT_ONCE: usize = 1_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Weather {
@@ -78,7 +76,7 @@ pub async fn run(args: StormArgs) -> Result<Results> {
     let tally = Shared::default();
     let curve = Rc::new(RefCell::new(Vec::new()));
     let (weather, forecast) = watch::channel(Weather::Calm);
-    let gate = Rc::new(Semaphore::new(AT_ONCE));
+    let gate = crew::gate();
     let mut agents = JoinSet::new();
 
     let bar = crew::bar(args.agents, "signing in")?;
@@ -90,7 +88,7 @@ pub async fn run(args: StormArgs) -> Result<Results> {
             works: index < chats,
             has_chat: Cell::new(false),
             target: server.target(),
-            gate: Rc::clone(&gate),
+            gate: Gate::clone(&gate),
             tally: Rc::clone(&tally),
             curve: Rc::clone(&curve),
         };
@@ -251,7 +249,7 @@ struct Agent {
     works: bool,
     has_chat: Cell<bool>,
     target: Target,
-    gate: Rc<Semaphore>,
+    gate: Gate,
     tally: Shared,
     /// Seconds since the storm began, and how many were back.
     curve: Rc<RefCell<Vec<(f64, f64)>>>,
@@ -283,7 +281,7 @@ impl Agent {
         }
         let since = Instant::now();
         let (mut stream, events) = loop {
-            match self.come_back(memory).await {
+            match crew::come_back(&self.target, self.index, &self.gate, memory).await {
                 Ok(back) => break back,
                 Err(broken) => {
                     for event in &broken.events {
@@ -359,21 +357,5 @@ impl Agent {
             self.tally.borrow_mut().count("gaps");
         }
         *heard += crew::texts(event).filter(|text| *text == WORDS).count() as u64;
-    }
-
-    async fn come_back(&self, memory: Memory) -> Result<(AgentStream, Vec<Value>), Broken> {
-        let permit = self.gate.acquire().await;
-        let io = match crew::open(&self.target, self.index).await {
-            Ok(io) => io,
-            Err(error) => {
-                return Err(Broken {
-                    memory,
-                    events: Vec::new(),
-                    error,
-                });
-            }
-        };
-        drop(permit);
-        AgentStream::resume(io, memory).await
     }
 }

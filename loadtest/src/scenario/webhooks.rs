@@ -24,20 +24,20 @@ pub struct WebhooksArgs {
     /// Endpoints that answer at once.
     #[arg(long, default_value_t = 8)]
     pub healthy: usize,
-    /// Endpoints that answer late.
+    /// Endpoints that answer late in the second part.
     #[arg(long, default_value_t = 4)]
     pub slow: usize,
     /// How late, milliseconds.
     #[arg(long, default_value_t = 3_000)]
     pub late: u64,
-    /// Endpoints that refuse every connection until the end.
+    /// Endpoints that refuse every connection in the second part, until its end.
     #[arg(long, default_value_t = 4)]
     pub dead: usize,
     /// Chats that begin a second.
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 10)]
     pub rate: u32,
     /// How long each of the two parts takes, seconds.
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 30)]
     pub seconds: u32,
     /// How long after that everything must have arrived, seconds.
     #[arg(long, default_value_t = 240)]
@@ -84,23 +84,26 @@ struct Story {
 impl Story {
     async fn through(self) -> Result<Results> {
         let args = &self.args;
-        let mut healthy = receivers(args.healthy, Duration::ZERO)?;
-        for receiver in &mut healthy {
-            receiver.listen()?;
+        let (healthy, slow, mut dead) = (
+            listening(args.healthy)?,
+            listening(args.slow)?,
+            listening(args.dead)?,
+        );
+        // As many notices are written in both parts: what differs is only how some of them are answered.
+        for (kind, receivers) in [("healthy", &healthy), ("slow", &slow), ("dead", &dead)] {
+            self.provision(kind, receivers).await?;
         }
-        self.provision("healthy", &healthy).await?;
         let before = Usage::of(self.server.pid())?;
         let alone = self.chats().await?;
         self.arrive(&healthy, &alone).await;
         let middle = Usage::of(self.server.pid())?;
 
-        let mut slow = receivers(args.slow, Duration::from_millis(args.late))?;
-        for receiver in &mut slow {
-            receiver.listen()?;
+        for receiver in &slow {
+            receiver.slow_down(Duration::from_millis(args.late));
         }
-        let mut dead = receivers(args.dead, Duration::ZERO)?;
-        self.provision("slow", &slow).await?;
-        self.provision("dead", &dead).await?;
+        for receiver in &mut dead {
+            receiver.die().await?;
+        }
         let beside = self.chats().await?;
         self.arrive(&healthy, &beside).await;
         for receiver in &mut dead {
@@ -215,8 +218,13 @@ impl Story {
     }
 }
 
-fn receivers(count: usize, delay: Duration) -> Result<Vec<Receiver>> {
-    (0..count).map(|_| Receiver::new(delay)).collect()
+fn listening(count: usize) -> Result<Vec<Receiver>> {
+    let listens = |_| {
+        let mut receiver = Receiver::new()?;
+        receiver.listen()?;
+        Ok(receiver)
+    };
+    (0..count).map(listens).collect()
 }
 
 /// From the moment a chat was due to each notice of it.
