@@ -149,7 +149,7 @@ fn encoded(store: Uuid, id: LogId) -> Vec<u8> {
     let marked = [b"1".as_slice(), &records[0].digest.0].concat();
     let parts: [&[u8]; 12] = [
         b"FCALL",
-        b"nexus_2_append",
+        b"nexus_3_append",
         b"2",
         &[tag.as_bytes(), b"store"].concat(),
         &[tag.as_bytes(), b"whole"].concat(),

@@ -124,7 +124,7 @@ impl RedisCore {
             encode::number(here),
             count(limit),
         ];
-        reply::page(self.read("nexus_2_read", self.of(log), args).await?)
+        reply::page(self.read("nexus_3_read", self.of(log), args).await?)
     }
 }
 
@@ -146,7 +146,7 @@ impl Log for RedisCore {
         async move {
             append.check()?;
             let call = Call {
-                function: "nexus_2_append",
+                function: "nexus_3_append",
                 access: Access::Write,
                 partition: self.of(append.log),
             };
@@ -163,7 +163,7 @@ impl Log for RedisCore {
     fn tail(&self, log: LogId) -> LogFuture<'_, Option<Tail>> {
         async move {
             reply::tail(
-                self.read("nexus_2_tail", self.of(log), vec![encode::log(log)])
+                self.read("nexus_3_tail", self.of(log), vec![encode::log(log)])
                     .await?,
             )
         }
@@ -183,7 +183,7 @@ impl Log for RedisCore {
             check_batch(logs.len())?;
             let here = |log: &LogId| self.of(*log) == partition;
             let args = logs.iter().copied().filter(here).map(encode::log).collect();
-            let mut items = Items::of(self.read("nexus_2_tops", partition, args).await?, "tops")?;
+            let mut items = Items::of(self.read("nexus_3_tops", partition, args).await?, "tops")?;
             logs.iter()
                 .map(|log| {
                     if !here(log) {
@@ -202,7 +202,7 @@ impl Log for RedisCore {
             check_batch(numbers.len())?;
             let numbers = numbers.into_iter().map(encode::number);
             let args = std::iter::once(encode::log(log)).chain(numbers).collect();
-            self.write("nexus_2_erase", self.of(log), args).await.map(drop)
+            self.write("nexus_3_erase", self.of(log), args).await.map(drop)
         }
         .boxed_local()
     }
@@ -210,7 +210,7 @@ impl Log for RedisCore {
     fn trim(&self, log: LogId, below: u64) -> LogFuture<'_, ()> {
         async move {
             let args = vec![encode::log(log), encode::number(below)];
-            self.write("nexus_2_trim", self.of(log), args).await.map(drop)
+            self.write("nexus_3_trim", self.of(log), args).await.map(drop)
         }
         .boxed_local()
     }
@@ -218,7 +218,7 @@ impl Log for RedisCore {
     fn peer(&self, partition: u16, peer: PeerKey) -> LogFuture<'_, Option<LogId>> {
         async move {
             match self
-                .read("nexus_2_peer", partition, vec![Value::Bytes(peer.0)])
+                .read("nexus_3_peer", partition, vec![Value::Bytes(peer.0)])
                 .await?
             {
                 Resp3Frame::Null => Ok(None),
@@ -237,7 +237,7 @@ impl Log for RedisCore {
         async move {
             let counts = (0..self.info.partitions).map(|partition| async move {
                 let args = vec![encode::text(tenant.to_string())];
-                number(&self.read("nexus_2_open", partition, args).await?, "open")
+                number(&self.read("nexus_3_open", partition, args).await?, "open")
             });
             Ok(try_join_all(counts).await?.into_iter().sum())
         }
@@ -280,7 +280,7 @@ impl Log for RedisCore {
     fn lease_effects(&self, partition: u16, limit: usize, lease_ms: u64) -> LogFuture<'_, Vec<Leased>> {
         async move {
             let args = vec![count(limit), encode::duration(lease_ms)];
-            reply::leased(self.write("nexus_2_lease", partition, args).await?)
+            reply::leased(self.write("nexus_3_lease", partition, args).await?)
         }
         .boxed_local()
     }
@@ -288,7 +288,7 @@ impl Log for RedisCore {
     fn complete_effect(&self, id: EffectId, lane: String) -> LogFuture<'_, ()> {
         async move {
             let args = vec![self::lane(id, &lane), encode::effect(id.n, id.place)];
-            self.write("nexus_2_complete", self.of(id.log), args)
+            self.write("nexus_3_complete", self.of(id.log), args)
                 .await
                 .map(drop)
         }
@@ -302,7 +302,7 @@ impl Log for RedisCore {
                 encode::effect(id.n, id.place),
                 encode::duration(lease_ms),
             ];
-            let frame = self.write("nexus_2_claim", self.of(id.log), args).await?;
+            let frame = self.write("nexus_3_claim", self.of(id.log), args).await?;
             Ok(number(&frame, "claim")? == 1)
         }
         .boxed_local()
@@ -315,13 +315,13 @@ impl Log for RedisCore {
                 encode::effect(id.n, id.place),
                 encode::duration(after_ms),
             ];
-            self.write("nexus_2_retry", self.of(id.log), args).await.map(drop)
+            self.write("nexus_3_retry", self.of(id.log), args).await.map(drop)
         }
         .boxed_local()
     }
 
     fn due_timers(&self, partition: u16, limit: usize) -> LogFuture<'_, Vec<DueTimer>> {
-        async move { reply::due(self.write("nexus_2_due", partition, vec![count(limit)]).await?) }
+        async move { reply::due(self.write("nexus_3_due", partition, vec![count(limit)]).await?) }
             .boxed_local()
     }
 
@@ -330,7 +330,7 @@ impl Log for RedisCore {
             let renewals = logs.chunks(MAX_BATCH).map(|logs| {
                 let logs = logs.iter().copied().map(encode::log);
                 let args = std::iter::once(encode::duration(ttl_ms)).chain(logs).collect();
-                self.write("nexus_2_renew", partition, args)
+                self.write("nexus_3_renew", partition, args)
             });
             try_join_all(renewals).await.map(drop)
         }
@@ -339,7 +339,7 @@ impl Log for RedisCore {
 
     fn lapsed(&self, partition: u16, limit: usize) -> LogFuture<'_, Vec<LogId>> {
         async move {
-            let frame = self.read("nexus_2_lapsed", partition, vec![count(limit)]).await?;
+            let frame = self.read("nexus_3_lapsed", partition, vec![count(limit)]).await?;
             let mut items = Items::of(frame, "lapsed")?;
             let mut logs = Vec::new();
             while !items.is_empty() {
@@ -356,7 +356,7 @@ impl Log for RedisCore {
                 reason: error.to_string(),
             })?;
             let args = vec![encode::text(tenant.to_string()), encode::text(op)];
-            reply::pair(self.write("nexus_2_match", self.of_tenant(tenant), args).await?)
+            reply::pair(self.write("nexus_3_match", self.of_tenant(tenant), args).await?)
         }
         .boxed_local()
     }
@@ -364,7 +364,7 @@ impl Log for RedisCore {
     fn hold_best_pair(&self, tenant: TenantId) -> LogFuture<'_, MatchAnswer> {
         async move {
             let args = vec![encode::text(tenant.to_string())];
-            reply::pair(self.write("nexus_2_best", self.of_tenant(tenant), args).await?)
+            reply::pair(self.write("nexus_3_best", self.of_tenant(tenant), args).await?)
         }
         .boxed_local()
     }
@@ -381,7 +381,7 @@ impl Log for RedisCore {
                 encode::text(queue),
                 encode::log(session),
             ];
-            let frame = self.read("nexus_2_rank", self.of_tenant(tenant), args).await?;
+            let frame = self.read("nexus_3_rank", self.of_tenant(tenant), args).await?;
             if matches!(frame, Resp3Frame::Null) {
                 return Ok(None);
             }
@@ -401,7 +401,7 @@ impl Log for RedisCore {
                 encode::number(level.into()),
                 encode::duration(ttl_ms),
             ];
-            let mut items = Items::of(self.write("nexus_2_announce", 0, args).await?, "announce")?;
+            let mut items = Items::of(self.write("nexus_3_announce", 0, args).await?, "announce")?;
             let mut nodes = Vec::new();
             while !items.is_empty() {
                 let node = items.text()?.parse().map_err(|_| damaged("announce"))?;
@@ -420,7 +420,7 @@ impl Log for RedisCore {
                 Value::Bytes(Bytes::copy_from_slice(&token)),
                 encode::duration(ttl_ms.max(1)),
             ];
-            let frame = self.write("nexus_2_spend", partition, args).await?;
+            let frame = self.write("nexus_3_spend", partition, args).await?;
             Ok(number(&frame, "spend")? == 1)
         }
         .boxed_local()

@@ -11,10 +11,10 @@ use fred::types::{ClusterHash, CustomCommand, Value};
 use crate::log::error::LogError;
 
 /// The name of the library; every function's name begins with it and `_`.
-pub(super) const NAME: &str = "nexus_2";
+pub(super) const NAME: &str = "nexus_3";
 
 const SOURCE: &str = concat!(
-    "#!lua name=nexus_2\n",
+    "#!lua name=nexus_3\n",
     include_str!("lua/frame.lua"),
     include_str!("lua/append.lua"),
     include_str!("lua/read.lua"),

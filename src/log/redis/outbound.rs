@@ -44,7 +44,7 @@ impl Outbound for RedisCore {
                 encode::text(reason),
                 encode::number(dead_share(self.info.partitions) as u64),
             ];
-            let frame = self.write("nexus_2_bury", self.of(id.log), args).await?;
+            let frame = self.write("nexus_3_bury", self.of(id.log), args).await?;
             dropped(number(&frame, "bury")?);
             Ok(())
         }
@@ -64,7 +64,7 @@ impl Outbound for RedisCore {
                 after.map_or_else(|| encode::text(String::new()), dead_id),
                 encode::number(limit.min(MAX_DEAD_PAGE) as u64),
             ];
-            let mut items = Items::of(self.read("nexus_2_dead", partition, args).await?, "dead")?;
+            let mut items = Items::of(self.read("nexus_3_dead", partition, args).await?, "dead")?;
             let mut page = Vec::new();
             while !items.is_empty() {
                 page.push(dead(items.raw()?, items.copied()?).ok_or_else(|| damaged("dead"))?);
@@ -79,7 +79,7 @@ impl Outbound for RedisCore {
             let counts = (0..self.info.partitions).map(|partition| async move {
                 let args = vec![encode::text(tenant.to_string())];
                 number(
-                    &self.read("nexus_2_dead_count", partition, args).await?,
+                    &self.read("nexus_3_dead_count", partition, args).await?,
                     "dead_count",
                 )
             });
@@ -91,7 +91,7 @@ impl Outbound for RedisCore {
     fn replay_effect(&self, partition: u16, tenant: TenantId, id: EffectId) -> LogFuture<'_, bool> {
         async move {
             let args = vec![encode::text(tenant.to_string()), dead_id(id)];
-            Ok(self.of(id.log) == partition && self.said("nexus_2_replay", partition, args).await?)
+            Ok(self.of(id.log) == partition && self.said("nexus_3_replay", partition, args).await?)
         }
         .boxed_local()
     }
@@ -99,7 +99,7 @@ impl Outbound for RedisCore {
     fn discard_dead(&self, partition: u16, tenant: TenantId, id: EffectId) -> LogFuture<'_, bool> {
         async move {
             let args = vec![encode::text(tenant.to_string()), dead_id(id)];
-            Ok(self.of(id.log) == partition && self.said("nexus_2_discard", partition, args).await?)
+            Ok(self.of(id.log) == partition && self.said("nexus_3_discard", partition, args).await?)
         }
         .boxed_local()
     }
@@ -107,7 +107,7 @@ impl Outbound for RedisCore {
     fn lane_backlog(&self, partition: u16) -> LogFuture<'_, u64> {
         async move {
             number(
-                &self.read("nexus_2_backlog", partition, Vec::new()).await?,
+                &self.read("nexus_3_backlog", partition, Vec::new()).await?,
                 "backlog",
             )
         }
@@ -124,7 +124,7 @@ impl Outbound for RedisCore {
                 encode::number(at.n),
                 encode::duration(ttl_ms.clamp(1, MAX_REFERENCE_MS)),
             ];
-            self.write("nexus_2_refer", partition, args).await.map(drop)
+            self.write("nexus_3_refer", partition, args).await.map(drop)
         }
         .boxed_local()
     }
@@ -134,7 +134,7 @@ impl Outbound for RedisCore {
             check_reference(&key)?;
             let partition = self.of_reference(&key);
             let args = vec![Value::Bytes(key)];
-            match self.read("nexus_2_referred", partition, args).await? {
+            match self.read("nexus_3_referred", partition, args).await? {
                 Resp3Frame::Null => Ok(None),
                 Resp3Frame::BlobString { data, .. } => {
                     referred(&data).map(Some).ok_or_else(|| damaged("referred"))
@@ -148,7 +148,7 @@ impl Outbound for RedisCore {
     fn opted_out(&self, partition: u16, peer: PeerKey) -> LogFuture<'_, bool> {
         async move {
             let args = vec![Value::Bytes(peer.0)];
-            let frame = self.read("nexus_2_opted", partition, args).await?;
+            let frame = self.read("nexus_3_opted", partition, args).await?;
             Ok(number(&frame, "opted")? == 1)
         }
         .boxed_local()
@@ -158,7 +158,7 @@ impl Outbound for RedisCore {
         async move {
             check_peer(&peer)?;
             let args = vec![Value::Bytes(peer.0), encode::number(out.into())];
-            self.write("nexus_2_opt", partition, args).await.map(drop)
+            self.write("nexus_3_opt", partition, args).await.map(drop)
         }
         .boxed_local()
     }

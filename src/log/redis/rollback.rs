@@ -175,18 +175,18 @@ impl Stranded {
 /// Says that this core holds appends, so that it is waited for.
 pub(super) async fn hold(link: &Link, recent: &Recent) -> Result<(), LogError> {
     let args = || vec![encode::text(recent.holder.to_string()), encode::duration(HOLD_MS)];
-    call(link, "nexus_2_hold", Access::Write, 0, args).await.map(drop)
+    call(link, "nexus_3_hold", Access::Write, 0, args).await.map(drop)
 }
 
 /// Whom the others need not wait for any more.
 pub(super) async fn let_go(link: &Link, recent: &Recent) -> Result<(), LogError> {
     let args = || vec![encode::text(recent.holder.to_string()), encode::duration(0)];
-    call(link, "nexus_2_hold", Access::Write, 0, args).await.map(drop)
+    call(link, "nexus_3_hold", Access::Write, 0, args).await.map(drop)
 }
 
 async fn holders(link: &Link) -> Result<Vec<String>, LogError> {
     let mut items = Items::of(
-        call(link, "nexus_2_holders", Access::Read, 0, Vec::new).await?,
+        call(link, "nexus_3_holders", Access::Read, 0, Vec::new).await?,
         "holders",
     )?;
     let mut holders = Vec::new();
@@ -203,7 +203,7 @@ async fn is_open(link: &Link, partition: u16, holder: Uuid, holders: &[String]) 
             .map(encode::text)
             .collect()
     };
-    let answer = call(link, "nexus_2_mended", Access::Read, partition, args).await?;
+    let answer = call(link, "nexus_3_mended", Access::Read, partition, args).await?;
     Ok(matches!(answer, Resp3Frame::Number { data: 1, .. }))
 }
 
@@ -286,14 +286,14 @@ async fn put_back(link: &Link, log: LogId, appends: Vec<Append>) -> Result<bool,
 async fn written(link: &Link, append: Append) -> Result<Answer, LogError> {
     let partition = link.number_of(append.log);
     let args = || encode::append(&append);
-    let frame = call(link, "nexus_2_put_back", Access::Write, partition, args).await?;
+    let frame = call(link, "nexus_3_put_back", Access::Write, partition, args).await?;
     let (answer, _) = reply::answer(frame, append.log)?;
     Ok(answer)
 }
 
 async fn tops(link: &Link, partition: u16, logs: &[LogId]) -> Result<Vec<Position>, LogError> {
     let args = || logs.iter().copied().map(encode::log).collect();
-    let frame = call(link, "nexus_2_tops_left", Access::Read, partition, args).await?;
+    let frame = call(link, "nexus_3_tops_left", Access::Read, partition, args).await?;
     let mut items = Items::of(frame, "tops")?;
     logs.iter().map(|_| items.position()).collect()
 }
@@ -301,7 +301,7 @@ async fn tops(link: &Link, partition: u16, logs: &[LogId]) -> Result<Vec<Positio
 /// Whether the log, as the store has it now, goes through this position.
 async fn has(link: &Link, log: LogId, at: Position) -> Result<bool, LogError> {
     let args = || vec![encode::log(log), encode::number(at.n)];
-    let frame = call(link, "nexus_2_hash_left", Access::Read, link.number_of(log), args).await?;
+    let frame = call(link, "nexus_3_hash_left", Access::Read, link.number_of(log), args).await?;
     Ok(match frame {
         Resp3Frame::BlobString { data, .. } => data[..] == at.hash.0,
         // Trimmed: it went through there.

@@ -169,7 +169,7 @@ fn nodes_that_start_at_once_found_one_store() {
 fn a_library_with_another_text_is_refused() {
     let server = RedisServer::start();
     on_a_core(async {
-        let other = "#!lua name=nexus_2\nredis.register_function('nexus_2_append', function() return 1 end)";
+        let other = "#!lua name=nexus_3\nredis.register_function('nexus_3_append', function() return 1 end)";
         server.command(&["function", "load", other]);
         assert!(refusal(options(&server.url())).await.contains("another text"));
         RedisStore::migrate(&options(&server.url())).await.unwrap();

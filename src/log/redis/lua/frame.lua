@@ -25,7 +25,7 @@ end
 local open = {}
 
 local function register_unfenced(name, flags, callback)
-  redis.register_function{function_name = 'nexus_2_' .. name, flags = flags, callback = callback}
+  redis.register_function{function_name = 'nexus_3_' .. name, flags = flags, callback = callback}
 end
 
 local function register(name, flags, callback)
