@@ -54,7 +54,7 @@ impl<E> Entry<E> {
         }
     }
 
-    /// Its encoding in a dialect; `encode` runs once however many readers ask, until [`Self::forget_wires`].
+    /// Its encoding in a dialect; `encode` runs once however many readers ask, until the log rests.
     pub fn wire(&self, wire: Wire, encode: impl FnOnce() -> Bytes) -> Bytes {
         let mut wires = self.wires();
         let made = &mut wires.get_or_insert_default()[wire as usize];
