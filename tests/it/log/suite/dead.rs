@@ -239,9 +239,10 @@ pub(crate) async fn the_log_of_a_dead_letter_outlives_its_term(h: &impl Harness)
     }
     let gone = effect_id(other, 1, 0);
     bury(&*log, gone, tenant).await;
-    assert_eq!(
-        dead(&*log, other, tenant).await[0].id,
-        gone,
+    // Others may be in its partition.
+    let letters = dead(&*log, other, tenant).await;
+    assert!(
+        letters.iter().any(|letter| letter.id == gone),
         "with or without its log"
     );
 }
