@@ -72,8 +72,9 @@ pub fn admits(desk: &ReadyDesk, session: &WaitingSession) -> bool {
         && session.skills.iter().all(has)
 }
 
-/// The best pair of these: the first session in order of (priority down, since up, id) for which no desk is being asked and that any desk admits; for it the preferred desk, else the
-/// desk that has not said no and is idle longest (ties by id), else one that has said no.
+/// The best pair of these: the first session in order of (priority down, since up, id) for which no desk is being asked and that any
+/// desk admits; for it the preferred desk, else the desk that has not said no and is idle longest (ties by id), else one that has said
+/// no.
 ///
 /// A desk that said no to a session is asked again only while no other admits it, so that a lone agent who let an offer lapse
 /// and is ready again still gets it.

@@ -109,12 +109,12 @@ pub(super) fn shows(channel: &Channel, choices: &[(String, String)]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use serde_json::json;
 
     use super::*;
 
-    fn channel(media: &str, subtype: &str) -> Channel {
+    pub(in super::super) fn channel(media: &str, subtype: &str) -> Channel {
         let channel = json!({"name": "c", "media": media, "provider": "third-party", "address": "bank", "endpoint": "e",
             "webhookUrl": "https://peer.example.com/hook", "config": {"subtype": subtype}});
         serde_json::from_value(channel).unwrap()

@@ -48,13 +48,8 @@ fn shows_cards(channel: &Channel, cards: &[Card], with_replies: bool) -> bool {
 mod tests {
     use serde_json::json;
 
+    use super::super::choices::tests::channel;
     use super::*;
-
-    fn channel(media: &str, subtype: &str) -> Channel {
-        let channel = json!({"name": "c", "media": media, "provider": "third-party", "address": "bank", "endpoint": "e",
-            "webhookUrl": "https://peer.example.com/hook", "config": {"subtype": subtype}});
-        serde_json::from_value(channel).unwrap()
-    }
 
     fn placed(media: &str, subtype: &str, rich: &Value) -> Outbound {
         let rich: Rich = serde_json::from_value(rich.clone()).unwrap();
