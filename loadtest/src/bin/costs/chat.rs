@@ -1,4 +1,4 @@
-//! One core of the server, and chats there.
+//! One core of the server, chats there, and texts of an aggregator.
 
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -8,6 +8,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use hyper::Method;
 use nexus::egress::Dispatcher;
+use nexus::ingress::aggregators::{AggregatorSettings, Aggregators};
+use nexus::ingress::channel::Intake;
 use nexus::ingress::widgets::{WidgetOptions, Widgets};
 use nexus::log::NodeId;
 use nexus::log::embedded::{EmbeddedOptions, EmbeddedStore};
@@ -16,15 +18,18 @@ use nexus::log::memory::MemoryStore;
 use nexus::model::Millis;
 use nexus::net::Peer;
 use nexus::net::http::{Body, Request, Response};
+use nexus::protocol::channel::sms::velocity::Caps;
 use nexus::provisioning::secret::MasterKeys;
 use nexus::provisioning::{Act, EmbeddedStore as Declared, Provisioning, Store, declare};
 use nexus::routing::BuiltinRouter;
 use nexus::runtime::{Clock, Rate};
-use nexus::shard::{Links, Neighbours, ShardOptions, Shards};
+use nexus::shard::{Campaigns, Links, Neighbours, ShardOptions, Shards};
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::LocalSet;
 use uuid::Uuid;
+
+use super::texts::{self, Text};
 
 const BASE: &str = "/nexus/v3/chat/sessions";
 /// When a log of which nobody wants anything becomes small.
@@ -42,11 +47,12 @@ pub enum Keeps {
     File,
 }
 
-/// A core that serves widgets.
+/// A core that serves widgets and an aggregator.
 pub struct Core {
     runtime: Runtime,
     core: LocalSet,
     widgets: Widgets,
+    aggregators: Aggregators,
     peer: Peer,
     api_key: String,
     _provisioning: Provisioning,
@@ -65,11 +71,12 @@ impl Core {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let core = LocalSet::new();
         let folder = Folder::make()?;
-        let (provisioning, widgets) = core.block_on(&runtime, start(&folder.0, keeps))?;
+        let (provisioning, widgets, aggregators) = core.block_on(&runtime, start(&folder.0, keeps))?;
         Ok(Self {
             runtime,
             core,
             widgets,
+            aggregators,
             peer: Peer {
                 addr: "127.0.0.1:50000".parse()?,
                 local: "127.0.0.1:443".parse()?,
@@ -118,6 +125,12 @@ impl Core {
         Ok(())
     }
 
+    /// Takes a text in.
+    pub fn take(&self, text: &Text) -> Result<Response> {
+        let request = text.request()?;
+        Ok(self.core.block_on(&self.runtime, self.aggregators.call(request)))
+    }
+
     /// Lets it do for a while what it does by itself.
     pub fn idle(&self, time: Duration) {
         self.core
@@ -143,7 +156,7 @@ impl Core {
     }
 }
 
-async fn start(folder: &Path, keeps: Keeps) -> Result<(Provisioning, Widgets)> {
+async fn start(folder: &Path, keeps: Keeps) -> Result<(Provisioning, Widgets, Aggregators)> {
     let clock = Clock::system();
     let now = Millis(clock.wall_ms());
     let store: Arc<dyn Store> = Arc::new(Declared::open(&folder.join("provisioning.redb"))?);
@@ -153,6 +166,7 @@ async fn start(folder: &Path, keeps: Keeps) -> Result<(Provisioning, Widgets)> {
         at: now,
     };
     declare::apply(provisioning.directory(), declare::DEVELOPMENT, &act).await?;
+    declare::apply(provisioning.directory(), texts::TENANT, &act).await?;
     let log = match keeps {
         Keeps::Memory => MemoryStore::new(16, clock.clone())?.core(),
         Keeps::File => {
@@ -175,7 +189,16 @@ async fn start(folder: &Path, keeps: Keeps) -> Result<(Provisioning, Widgets)> {
         rest: REST,
         ..ShardOptions::default()
     };
-    let shards = Shards::start(rooms.remove(0), links, log, neighbours, clock, node, options);
+    let campaigns = Campaigns::new(Rc::clone(&log), clock.clone());
+    let shards = Shards::start(
+        rooms.remove(0),
+        links,
+        log,
+        neighbours,
+        clock.clone(),
+        node,
+        options,
+    );
     let media: SharedMedia = DirectoryMedia::open(folder, 1)?;
     let unlimited = Rate::per_second(1_000_000_000, 1_000_000_000);
     let options = WidgetOptions {
@@ -185,8 +208,15 @@ async fn start(folder: &Path, keeps: Keeps) -> Result<(Provisioning, Widgets)> {
         per_session: unlimited,
         ..WidgetOptions::default()
     };
-    let widgets = Widgets::new(shards, provisioning.snapshots().clone(), media, options, 7);
-    Ok((provisioning, widgets))
+    let snapshots = provisioning.snapshots().clone();
+    let intake = Intake::new(shards.clone(), campaigns, media.clone(), Caps::default());
+    let settings = AggregatorSettings {
+        base: texts::PUBLIC.to_owned(),
+        body: 64 * 1024,
+    };
+    let aggregators = Aggregators::new(intake, shards.clone(), snapshots.clone(), clock, settings, None);
+    let widgets = Widgets::new(shards, snapshots, media, options, 7);
+    Ok((provisioning, widgets, aggregators))
 }
 
 /// A folder that goes when it is no longer needed.

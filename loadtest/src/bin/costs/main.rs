@@ -9,6 +9,7 @@ mod chat;
 mod instructions;
 mod memory;
 mod operations;
+mod texts;
 
 use std::process::ExitCode;
 
@@ -25,6 +26,8 @@ static ALLOCATOR: Counting = Counting;
 const WARM_UP: u32 = 64;
 /// How often it is carried out while it is counted.
 const TIMES: u32 = 256;
+/// How often it is carried out at most.
+const MOST: u32 = 1_000;
 
 #[derive(Debug, Parser)]
 #[command(about = "Allocations and instructions of one operation")]

@@ -17,7 +17,9 @@ use nexus::protocol::widget::SendMessage;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::chat::{Core, Keeps};
+use super::MOST;
+use super::chat::{Core, Keeps, REST};
+use super::texts::{CUSTOMERS, Text};
 
 const WORDS: &str = "Hello, I have a question about my order from last week: it has not arrived yet.";
 const FORM: &[u8] = b"operationId=ca6c005844-9bceb-a97ef-344c2-84b99f010666dbc&data%5Btype%5D=Text\
@@ -40,6 +42,8 @@ pub enum Operation {
     AgentOut,
     /// A text of an aggregator as JSON: its credential checked, its body read.
     Callback,
+    /// A text of an aggregator as a form, from the head of its request to its answer: into an open session, in a store that takes no time.
+    Text,
     /// A poll that brings nothing, from the head of its request to its answer.
     Poll,
 }
@@ -56,6 +60,7 @@ impl Operation {
             Self::AgentIn,
             Self::AgentOut,
             Self::Callback,
+            Self::Text,
             Self::Poll,
         ]
         .into_iter()
@@ -69,6 +74,7 @@ impl Operation {
             Self::AgentIn => "agent/command/in",
             Self::AgentOut => "agent/message/out",
             Self::Callback => "aggregator/text/json",
+            Self::Text => "aggregator/text/whole",
             Self::Poll => "widget/poll/nothing-new",
         }
     }
@@ -81,6 +87,7 @@ impl Operation {
             Self::AgentIn => 0,
             Self::AgentOut => 9,
             Self::Callback => 20,
+            Self::Text => 138,
             Self::Poll => 25,
         }
     }
@@ -93,6 +100,7 @@ impl Operation {
             Self::AgentIn => 7_500,
             Self::AgentOut => 11_200,
             Self::Callback => 18_500,
+            Self::Text => 211_000,
             Self::Poll => 48_200,
         }
     }
@@ -133,6 +141,18 @@ impl Operation {
                 })
             }
             Self::Callback => callback()?,
+            Self::Text => {
+                let core = Core::start(Keeps::Memory)?;
+                let mut texts = Text::many(CUSTOMERS + MOST as usize).into_iter();
+                for first in texts.by_ref().take(CUSTOMERS) {
+                    ensure!(core.take(&first)?.status().is_success(), "the text is refused");
+                }
+                core.idle(REST / 10);
+                Box::new(move || {
+                    let text = texts.next();
+                    drop(black_box(text.map(|text| core.take(&text))));
+                })
+            }
             Self::Poll => {
                 let core = Core::start(Keeps::Memory)?;
                 let chat = core.chat()?;
