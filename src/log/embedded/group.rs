@@ -3,7 +3,7 @@
 use crate::log::append::{
     Answer, Append, Basis, Index, NewEffect, NewRecord, PeerKey, StoredBody, StoredRecord, TimerChange,
 };
-use crate::model::{LogId, Millis, Position};
+use crate::model::{LogId, Millis, Position, TenantId};
 use redb::ReadableTable as _;
 
 use super::codec::{Fields, Row, encode_record};
@@ -11,7 +11,7 @@ use super::fault::Fault;
 use super::head::{Head, Heads};
 use super::places::{STRETCH, encode_places, stretch_of};
 use super::schema::{
-    Tables, expiry_key, open_key, peer_key, place_key, stretch_key, timer_due_key, timer_key,
+    Tables, end_of_hour, expiry_key, open_key, peer_key, place_key, stretch_key, timer_due_key, timer_key,
 };
 use super::{keys, lanes, sweep};
 
@@ -270,23 +270,32 @@ impl<'t> Group<'t> {
         Ok(())
     }
 
+    /// Moves the end of a log; its rows in other tables only where it comes into another hour.
     pub(super) fn expire(&mut self, log: LogId, head: &mut Head, expire_ms: u64) -> Result<(), Fault> {
-        let expires = self.now.plus(expire_ms);
-        let (old, new) = (expiry_key(head.expires, log), expiry_key(expires, log));
+        let before = std::mem::replace(&mut head.expires, self.now.plus(expire_ms));
+        let (old, new) = (expiry_key(before, log), expiry_key(head.expires, log));
         if old != new {
             self.tables.expiry.remove(&old[..])?;
             self.tables.expiry.insert(&new[..], &[][..])?;
+            if let Some(tenant) = head.tenant {
+                self.open(tenant, log, head)?;
+            }
         }
-        head.expires = expires;
+        Ok(())
+    }
+
+    fn open(&mut self, tenant: TenantId, log: LogId, head: &Head) -> Result<(), Fault> {
+        let until = end_of_hour(head.expires).0.to_be_bytes();
+        self.tables.open.insert(&open_key(tenant, log)[..], &until[..])?;
         Ok(())
     }
 
     fn index(&mut self, log: LogId, head: &mut Head, index: &Index) -> Result<(), Fault> {
         match index {
             Index::Open(tenant) => {
-                let until = head.expires.0.to_be_bytes();
-                self.tables.open.insert(&open_key(*tenant, log)[..], &until[..])?;
-                head.tenant = Some(*tenant);
+                if head.tenant.replace(*tenant) != Some(*tenant) {
+                    self.open(*tenant, log, head)?;
+                }
             }
             Index::Shut(tenant) => {
                 self.tables.open.remove(&open_key(*tenant, log)[..])?;

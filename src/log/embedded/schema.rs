@@ -8,7 +8,7 @@
 //! | `key` | day, hash of partition and key | the first answer |
 //! | `peer` | partition, peer | its log |
 //! | `opted` | partition, peer | |
-//! | `open` | tenant, log | until when |
+//! | `open` | tenant, log | until the end of which hour |
 //! | `effect` | log, lane, sequence | the effect |
 //! | `lane` | log, lane | when its first effect is due |
 //! | `lane_due` | partition, due, log, lane | |
@@ -139,6 +139,11 @@ pub(super) fn departed_key(at: Millis, tenant: TenantId, log: LogId) -> Vec<u8> 
 /// The hour in which a log expires: coarse, so that an append rarely moves it.
 pub(super) fn expiry_key(expires: Millis, log: LogId) -> Vec<u8> {
     Row::new().u64(expires.0 / HOUR_MS).log(log).bytes()
+}
+
+/// When the hour is over in which something expires.
+pub(super) fn end_of_hour(expires: Millis) -> Millis {
+    Millis((expires.0 / HOUR_MS + 1).saturating_mul(HOUR_MS))
 }
 
 /// The first key that does not begin with `prefix`, for prefixes that are not all ones.

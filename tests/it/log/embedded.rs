@@ -118,6 +118,28 @@ fn all_of_an_append_is_there_after_a_restart() {
 }
 
 #[test]
+fn a_session_that_goes_on_is_counted_however_long_ago_it_was_opened() {
+    const HALF_HOUR: u64 = 30 * 60_000;
+    run(start, async |h: &Embedded| {
+        let (log, id, tenant) = (h.core(), session(h), tenant());
+        let mut append = opening(id);
+        append.indexes = vec![Index::Open(tenant)];
+        append.expire_ms = 2 * HALF_HOUR;
+        let (_, mut top) = written(&*log, append).await;
+        for _ in 0..6 {
+            h.pass(HALF_HOUR).await;
+            let mut next = decided(id, top, "next");
+            next.indexes = vec![Index::Open(tenant)];
+            next.expire_ms = 2 * HALF_HOUR;
+            top = written(&*log, next).await.1;
+            assert_eq!(log.open_sessions(tenant).await.unwrap(), 1);
+        }
+        h.pass(5 * HALF_HOUR).await;
+        assert_eq!(log.open_sessions(tenant).await.unwrap(), 0);
+    });
+}
+
+#[test]
 fn a_restart_gives_a_liveness_deadline_its_whole_term_again() {
     run(start, async |h: &Embedded| {
         let (log, id) = (h.core(), session(h));
