@@ -7,11 +7,8 @@ use std::rc::Rc;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use crate::log::{
-    Answer, Append, Basis, Index, Key, LogError, NewEffect, NewRecord, PeerKey, StoredBody, StoredRecord,
-    TimerChange,
-};
-use crate::model::{Effect, LogId, Millis, Position, Spread};
+use crate::log::{Answer, Append, Basis, Index, Key, LogError, NewEffect, NewRecord, PeerKey, TimerChange};
+use crate::model::{Digest, Effect, LogId, Millis, Position, Record, SessionEvent, Spread};
 use crate::session::{Arrival, Open, Rejection, Session, SessionInput};
 use crate::telemetry::names;
 
@@ -76,6 +73,8 @@ struct Opening {
 /// The parts of the append, and what became of them in memory.
 struct Written {
     append: Append,
+    /// The message, before it was encoded.
+    records: Vec<Record<SessionEvent>>,
     opening_effects: Vec<Effect>,
     effects: Vec<Effect>,
     quiet: Option<Position>,
@@ -215,6 +214,7 @@ impl CoreTable {
         };
         Ok(Written {
             append,
+            records,
             opening_effects: opening.effects,
             effects,
             quiet,
@@ -276,11 +276,11 @@ impl CoreTable {
     fn admitted(self: &Rc<Self>, log: LogId, first: u64, top: Position, opened: bool, written: Written) {
         let slot = <Session as Machine>::table(self).slot(log, self.clock.now());
         let is_quiet = written.is_quiet(top);
-        if !opened {
-            self.follow_admitted(&slot, first, top, &written.append.records);
-        }
         if opened {
             self.begin_effects(&slot, 1, written.opening_effects);
+        } else {
+            let digests = written.append.records.iter().map(|record| record.digest);
+            self.follow_admitted(&slot, first, top, digests.zip(written.records));
         }
         if !is_quiet {
             self.begin_effects(&slot, first, written.effects);
@@ -293,7 +293,7 @@ impl CoreTable {
         slot: &Rc<Slot<Session>>,
         first: u64,
         top: Position,
-        records: &[NewRecord],
+        records: impl Iterator<Item = (Digest, Record<SessionEvent>)>,
     ) {
         let fits = {
             let mut inner = slot.inner.borrow_mut();
@@ -301,11 +301,8 @@ impl CoreTable {
                 return;
             };
             if replica.top.n + 1 == first {
-                for record in records {
-                    let at = replica.top.then(&record.digest);
-                    if replica.take(&stored(at, record)).is_err() {
-                        break;
-                    }
+                for (digest, record) in records {
+                    replica.take_own(replica.top.then(&digest), record);
                 }
             }
             // Records may also have come back through the watch before.
@@ -316,15 +313,5 @@ impl CoreTable {
         } else {
             self.refresh(Rc::clone(slot));
         }
-    }
-}
-
-fn stored(at: Position, record: &NewRecord) -> StoredRecord {
-    StoredRecord {
-        n: at.n,
-        hash: at.hash,
-        digest: record.digest,
-        envelope: record.envelope.clone(),
-        body: record.body.clone().map_or(StoredBody::None, StoredBody::Present),
     }
 }

@@ -130,7 +130,8 @@ impl Aggregators {
             Err(_) => return provider.later(),
         }
         let spool = self.spool.as_deref().filter(|_| provider.hardly_retries());
-        let waiting = spool.zip(entry(&callbacks, &believed, provider, &channel, now));
+        let waiting =
+            spool.and_then(|spool| Some((spool, entry(&callbacks, &believed, provider, &channel, now)?)));
         if let Some((spool, entry)) = &waiting
             && spool.is_before(&entry.peers)
         {
