@@ -11,6 +11,7 @@ pub mod campaign;
 pub mod channel;
 pub mod clamd;
 pub mod client_token;
+pub mod dense;
 mod depth;
 pub mod entry;
 pub mod envelope;

@@ -10,7 +10,7 @@ use futures_util::future::LocalBoxFuture;
 use crate::log::{LogError, Pair};
 use crate::model::{LogId, MatchOp, Media, TenantId, WaitingSession};
 use crate::provisioning::Snapshots;
-use crate::session::{Phase, Session};
+use crate::session::Phase;
 use crate::shard::{Router, Shards};
 use crate::telemetry::names;
 
@@ -208,9 +208,7 @@ pub async fn watch_gws(router: Rc<GwsRouter>, shards: Shards, snapshots: Snapsho
         if routed.is_empty() {
             continue;
         }
-        let waits =
-            |session: &Session| matches!(session.phase(), Phase::Waiting { .. }) && session.offer().is_none();
-        for session in shards.sessions_where(waits) {
+        for session in shards.sessions_where(|standing| standing.waits && !standing.offered) {
             if !router.submitted.borrow().contains_key(&session) {
                 say_again(&router, &shards, &routed, session).await;
             }

@@ -17,7 +17,7 @@ pub async fn tell_positions(shards: Shards, snapshots: Snapshots, every: Duratio
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let waiting = shards.sessions_where(|session| matches!(session.phase(), Phase::Waiting { .. }));
+        let waiting = shards.sessions_where(|standing| standing.waits);
         for (index, session) in waiting.into_iter().enumerate() {
             if index % AT_ONCE == 0 {
                 // A long queue is no reason to let everybody else wait.

@@ -42,5 +42,5 @@ pub use input::{
 pub use outcome::{Decision, Marks, Rejection, SessionReply};
 pub use outside::Outside;
 pub use participants::{Participant, Participants};
-pub use state::{About, Offer, Phase, SLEEP_MS, Session};
+pub use state::{About, Offer, Phase, SLEEP_MS, Session, Standing};
 pub use visibility::{visible_to_agent, visible_to_customer};

@@ -123,6 +123,17 @@ pub enum Phase {
     },
 }
 
+/// What matters of a session to who looks through all of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Whether it was opened and is not over.
+    pub open: bool,
+    /// Whether it waits for an agent.
+    pub waits: bool,
+    /// Whether it is offered to one.
+    pub offered: bool,
+}
+
 /// The present offer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Offer {
@@ -218,6 +229,16 @@ impl Session {
     #[must_use]
     pub const fn offer(&self) -> Option<&Offer> {
         self.offer.as_ref()
+    }
+
+    /// What matters of it to who looks through all of them.
+    #[must_use]
+    pub const fn standing(&self) -> Standing {
+        Standing {
+            open: self.about.is_some() && !matches!(self.phase, Phase::Closed { .. }),
+            waits: matches!(self.phase, Phase::Waiting { .. }),
+            offered: self.offer.is_some(),
+        }
     }
 
     /// When it ended, if it has.

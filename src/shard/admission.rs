@@ -247,8 +247,8 @@ impl CoreTable {
             return None;
         }
         let slot = self.sessions.get(log)?;
-        let inner = slot.inner.borrow();
-        let replica = inner.replica.as_ref()?;
+        let mut inner = slot.inner.borrow_mut();
+        let replica = inner.replica.open()?;
         (!replica.state.reacts()).then_some(replica.top)
     }
 
@@ -297,7 +297,7 @@ impl CoreTable {
     ) {
         let fits = {
             let mut inner = slot.inner.borrow_mut();
-            let Some(replica) = inner.replica.as_mut() else {
+            let Some(replica) = inner.replica.open() else {
                 return;
             };
             if replica.top.n + 1 == first {

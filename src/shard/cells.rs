@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
-use crate::model::LogId;
+use crate::model::{LogId, Position};
 
+use super::folded::Folded;
 use super::follower::Mark;
 use super::machine::Machine;
-use super::view::View;
+use super::view::{Typing, View};
 
 /// How long a moment is. Far less than a person notices, and more than the requests of a burst take.
 pub(super) const MOMENT: Duration = Duration::from_millis(2);
@@ -29,9 +30,15 @@ pub struct Cells<M: Machine> {
     told: RefCell<HashMap<LogId, bool>>,
 }
 
+/// A view, what it was folded to, or both.
+struct Picture<M: Machine> {
+    view: Option<Arc<View<M>>>,
+    folded: Option<Folded>,
+}
+
 /// The newest view of one log, and who wants to be woken.
 pub(super) struct ViewCell<M: Machine> {
-    view: RefCell<Arc<View<M>>>,
+    picture: RefCell<Picture<M>>,
     followers: RefCell<SmallVec<[Weak<Mark>; 1]>>,
     used: Cell<Instant>,
 }
@@ -52,7 +59,7 @@ impl<M: Machine> Cells<M> {
         let cells = self.cells.borrow();
         let cell = cells.get(&log)?;
         cell.used.set(now);
-        Some(Arc::clone(&cell.view.borrow()))
+        cell.picture.borrow_mut().view(log)
     }
 
     /// Puts in a newer view and wakes the followers, now or when the moment is over. One that nobody here reads or expects is
@@ -66,11 +73,35 @@ impl<M: Machine> Cells<M> {
             return false;
         };
         let log = view.log;
-        let before = std::mem::replace(&mut *cell.view.borrow_mut(), Arc::clone(&view));
+        let before = cell.picture.replace(Arc::clone(&view).into());
         // The same state with fewer records in memory is no news.
-        if before.top == view.top && before.signals == view.signals {
+        let same = before.top() == view.top && before.signals() == &*view.signals;
+        !same && self.tell(log, &cell)
+    }
+
+    /// Puts in what a log was folded to; whoever wants its view has to open it. `true`: as for [news](Self::update), if it is further.
+    pub(super) fn put_away(&self, log: LogId, folded: Folded) -> bool {
+        let cell = self.cells.borrow().get(&log).cloned();
+        let Some(cell) = cell else {
+            if let Some(early) = self.expected.borrow_mut().get_mut(&log) {
+                *early = folded.view(log).ok().map(Arc::new);
+            }
             return false;
-        }
+        };
+        let further = {
+            let mut picture = cell.picture.borrow_mut();
+            let further = picture.top() != folded.top();
+            if further {
+                picture.view = None;
+            }
+            picture.folded = Some(folded);
+            further
+        };
+        further && self.tell(log, &cell)
+    }
+
+    /// There is something new for those who follow a log. `true`: a moment has begun.
+    fn tell(&self, log: LogId, cell: &ViewCell<M>) -> bool {
         if let Some(more) = self.told.borrow_mut().get_mut(&log) {
             *more = true;
             return false;
@@ -114,13 +145,18 @@ impl<M: Machine> Cells<M> {
         if let Some(held) = self.view(log, now) {
             return Some(held);
         }
+        if let Some(cell) = self.cells.borrow().get(&log) {
+            // What it was folded to cannot be opened.
+            cell.picture.replace(Arc::clone(view.as_ref()?).into());
+            return view;
+        }
         // News for a view that was given up just before may be older than the answer.
         let view = match (early, view) {
             (Some(early), Some(view)) if early.top.n < view.top.n => view,
             (early, view) => early.or(view)?,
         };
         let cell = ViewCell {
-            view: RefCell::new(Arc::clone(&view)),
+            picture: RefCell::new(Arc::clone(&view).into()),
             followers: RefCell::default(),
             used: Cell::new(now),
         };
@@ -159,6 +195,54 @@ impl<M: Machine> Cells<M> {
         });
         dropped
     }
+
+    /// Puts away the views that nobody has looked at since `before`: closes those of which there is a folded form, and lets go of those
+    /// that nobody follows. Returns the logs of these.
+    pub(super) fn fold(&self, before: Instant) -> Vec<LogId> {
+        for cell in self.cells.borrow().values() {
+            if cell.used.get() <= before {
+                cell.picture.borrow_mut().put_away();
+            }
+        }
+        self.drop_idle(before)
+    }
+}
+
+impl<M: Machine> From<Arc<View<M>>> for Picture<M> {
+    fn from(view: Arc<View<M>>) -> Self {
+        Self {
+            view: Some(view),
+            folded: None,
+        }
+    }
+}
+
+impl<M: Machine> Picture<M> {
+    fn top(&self) -> Position {
+        match (&self.view, &self.folded) {
+            (Some(view), _) => view.top,
+            (None, Some(folded)) => folded.top(),
+            (None, None) => Position::default(),
+        }
+    }
+
+    fn signals(&self) -> &[Typing] {
+        self.view.as_ref().map_or(&[], |view| &view.signals)
+    }
+
+    /// The view, opened if it was put away.
+    fn view(&mut self, log: LogId) -> Option<Arc<View<M>>> {
+        if self.view.is_none() {
+            self.view = self.folded.as_ref()?.view(log).ok().map(Arc::new);
+        }
+        self.view.clone()
+    }
+
+    fn put_away(&mut self) {
+        if self.folded.is_some() {
+            self.view = None;
+        }
+    }
 }
 
 impl<M: Machine> ViewCell<M> {
@@ -178,7 +262,7 @@ impl<M: Machine> ViewCell<M> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{AgentId, Position, TenantId};
+    use crate::model::{AgentId, TenantId};
     use crate::session::Desk;
     use std::future::Future as _;
     use std::task::{Context, Poll, Waker};

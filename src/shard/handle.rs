@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use crate::log::{Key, NodeId, SharedLog};
 use crate::model::{DeskEvent, LogId, LogKind, Position, SessionEvent, TenantId};
 use crate::runtime::clock::Clock;
-use crate::session::{Desk, DeskInput, DeskReply, Session, SessionInput, SessionReply};
+use crate::session::{Desk, DeskInput, DeskReply, Session, SessionInput, SessionReply, Standing};
 use crate::telemetry::names;
 
 use super::ask::{Answered, Ask};
@@ -264,17 +264,13 @@ impl Shards {
         self.core.lease_soon(self.core.partition(log));
     }
 
-    /// Sessions of this core that are held in memory and satisfy `wanted`.
+    /// Sessions of this core that are held in memory and stand as `wanted`.
     #[must_use]
-    pub fn sessions_where(&self, wanted: impl Fn(&Session) -> bool) -> Vec<LogId> {
+    pub fn sessions_where(&self, wanted: impl Fn(Standing) -> bool) -> Vec<LogId> {
         let slots = self.core.sessions.all();
-        let held = slots.iter().filter(|slot| {
-            slot.inner
-                .borrow()
-                .replica
-                .as_ref()
-                .is_some_and(|replica| wanted(&replica.state))
-        });
+        let held = slots
+            .iter()
+            .filter(|slot| slot.inner.borrow().replica.standing().is_some_and(&wanted));
         held.map(|slot| slot.log).collect()
     }
 
@@ -283,7 +279,7 @@ impl Shards {
     pub fn owned_session(&self, log: LogId) -> Option<Arc<Session>> {
         let slot = self.core.sessions.get(log)?;
         let inner = slot.inner.borrow();
-        inner.replica.as_ref().map(|replica| Arc::clone(&replica.state))
+        inner.replica.state()
     }
 
     /// A reader of several logs.
@@ -441,10 +437,9 @@ impl CoreTable {
         }
         let mut inner = slot.inner.borrow_mut();
         inner.readers |= 1 << reader;
-        let Some(replica) = &inner.replica else {
-            return Err(ShardError::unavailable("the replica was dropped"));
-        };
-        Ok(Arc::new(replica.view(slot.log, inner.signals())))
+        inner
+            .view(slot.log)
+            .ok_or(ShardError::unavailable("the replica was dropped"))
     }
 
     /// This core no longer looks at a log.
@@ -485,6 +480,11 @@ impl CoreTable {
                 match changed {
                     News::Session(view) => self.hold(view),
                     News::Desk(view) => self.hold(view),
+                    News::Folded(log, folded) => match log.kind() {
+                        LogKind::Session => self.hold_folded::<Session>(log, folded),
+                        LogKind::Desk => self.hold_folded::<Desk>(log, folded),
+                        LogKind::Feed => {}
+                    },
                 }
             }
         }

@@ -14,6 +14,7 @@ use crate::session::{Desk, Session};
 
 use super::admission::AdmissionAsk;
 use super::ask::Ask;
+use super::folded::Folded;
 use super::machine::ViewReply;
 use super::view::{DeskView, SessionView, Typing};
 
@@ -41,6 +42,8 @@ pub enum News {
     Session(Arc<SessionView>),
     /// Of a desk.
     Desk(Arc<DeskView>),
+    /// A log was folded.
+    Folded(LogId, Folded),
 }
 
 /// As many questions wait at a core as may.

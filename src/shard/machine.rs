@@ -4,10 +4,13 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::log::{Index, NewRecord, StoredRecord, TimerChange};
 use crate::model::{Effect, LogId, Millis, Record};
+use crate::session::Standing;
 
 use super::ask::Ask;
 use super::cells::Cells;
@@ -51,13 +54,15 @@ pub struct Step<M: Machine> {
 }
 
 /// A pure machine: its state is a function of the records.
-pub trait Machine: Default + Clone + fmt::Debug + Send + Sync + Sized + 'static {
+pub trait Machine:
+    Default + Clone + fmt::Debug + Serialize + DeserializeOwned + Send + Sync + Sized + 'static
+{
     /// Whether a replica at rest keeps the newest records, because readers begin with them. Where it does not, a reader who is
     /// behind reads them from the store. How they are told to sockets is kept by none.
     const KEEPS_RECORDS: bool;
 
     /// What is recorded.
-    type Event: Clone + fmt::Debug + Send + Sync + 'static;
+    type Event: Clone + fmt::Debug + Serialize + DeserializeOwned + Send + Sync + 'static;
     /// What it is asked.
     type Input: Clone + Send + 'static;
     /// What it answers.
@@ -105,6 +110,11 @@ pub trait Machine: Default + Clone + fmt::Debug + Send + Sync + Sized + 'static 
     /// Whether readers see the records before this under other indexes from here on.
     fn renumbers(_: &Self::Event) -> bool {
         false
+    }
+
+    /// What matters of it to who looks through all that are in memory.
+    fn standing(&self) -> Standing {
+        Standing::default()
     }
 
     /// A snapshot record of the state.

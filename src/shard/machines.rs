@@ -11,7 +11,7 @@ use crate::model::{Body, Crossing, DeskEvent, Kinds, Millis, OfferOutcome, Recor
 use crate::protocol::entry;
 use crate::session::{
     Circumstances, Decision, Desk, DeskInput, DeskRejection, DeskReply, DeskTimer, Rejection, SLEEP_MS,
-    Session, SessionInput, SessionReply, SessionTimer,
+    Session, SessionInput, SessionReply, SessionTimer, Standing,
 };
 
 use super::ask::Ask;
@@ -122,6 +122,10 @@ impl Machine for Session {
 
     fn renumbers(event: &SessionEvent) -> bool {
         matches!(event, SessionEvent::Rollback { .. })
+    }
+
+    fn standing(&self) -> Standing {
+        Self::standing(self)
     }
 
     fn snapshot(&self, at: Millis) -> Record<SessionEvent> {

@@ -2,7 +2,8 @@
 //!
 //! **Owns** the replicas of sessions and desks, the one append in flight per log, what readers of this core see of them
 //! ([`View`]), the timers that this node set, and the fast path of cross-log effects. A log's replica lives on
-//! `partition % cores` and only that core touches it.
+//! `partition % cores` and only that core touches it. One of which nobody wants anything for a while is folded into a block of bytes,
+//! which its readers share, and opened again for the first who does.
 //!
 //! **Leaves** to [`crate::session`] what is decided, to the log's store which append wins, to [`Router`] who gets a waiting
 //! session, and to its callers HTTP and WebSocket.
@@ -19,8 +20,10 @@ mod deliverer;
 mod effects;
 mod entry;
 mod error;
+mod folded;
 mod follower;
 mod handle;
+mod held;
 mod link;
 mod liveness;
 mod machine;

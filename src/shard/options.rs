@@ -35,6 +35,9 @@ pub struct ShardOptions {
     pub snapshot_every: u64,
     /// A replica of which nobody wanted anything for this long lets go of what only the busy need.
     pub rest: Duration,
+    /// One of which nobody wanted anything for this long is folded, if it can be: whoever comes then has to open it. Longer than a
+    /// typing signal means anything.
+    pub fold: Duration,
     /// A replica or view that nobody used for this long is dropped.
     pub idle: Duration,
     /// Questions from other cores that may wait.
@@ -64,6 +67,7 @@ impl Default for ShardOptions {
             tail_records: 256,
             snapshot_every: 256,
             rest: Duration::from_secs(2),
+            fold: Duration::from_secs(20),
             idle: Duration::from_secs(60),
             mailbox: 4_096,
             sweep_every: Duration::from_secs(2),

@@ -20,6 +20,7 @@ use crate::telemetry::names;
 use super::ask::{Answered, Ask};
 use super::decide::{Plan, Write, decide};
 use super::error::{Asked, ShardError};
+use super::held::Held;
 use super::machine::Machine;
 use super::replica::{Misfit, Replica};
 use super::slot::Slot;
@@ -160,8 +161,8 @@ impl CoreTable {
     }
 
     fn plan<M: Machine>(&self, slot: &Slot<M>, batch: &[Ask<M>]) -> Option<Plan<M>> {
-        let inner = slot.inner.borrow();
-        let replica = inner.replica.as_ref()?;
+        let mut inner = slot.inner.borrow_mut();
+        let replica = inner.replica.open()?;
         Some(decide(replica, slot.log, batch, self.wall(), &self.options))
     }
 
@@ -169,11 +170,7 @@ impl CoreTable {
     pub(super) async fn load<M: Machine>(&self, slot: &Slot<M>, may_be_new: bool) -> Asked<M, bool> {
         let missed = {
             let inner = slot.inner.borrow();
-            if inner
-                .replica
-                .as_ref()
-                .is_some_and(|replica| may_be_new || replica.top.n > 0)
-            {
+            if inner.replica.top().is_some_and(|top| may_be_new || top.n > 0) {
                 return Ok(false);
             }
             inner.missed
@@ -182,19 +179,15 @@ impl CoreTable {
             Some(tail) => Replica::rebuild(&tail, self.options.tail_records).map_err(unreadable)?,
             None if may_be_new => self.empty(),
             None => {
-                slot.inner.borrow_mut().replica = None;
+                slot.inner.borrow_mut().replica = Held::Absent;
                 return Err(ShardError::NoSuchLog);
             }
         };
         let overtaken = {
             let mut inner = slot.inner.borrow_mut();
             // Somebody else may have read, or appended, while this read was under way.
-            if inner
-                .replica
-                .as_ref()
-                .is_none_or(|known| known.top.n <= replica.top.n)
-            {
-                inner.replica = Some(replica);
+            if inner.replica.top().is_none_or(|known| known.n <= replica.top.n) {
+                inner.replica = replica.into();
             }
             inner.missed != missed
         };
@@ -211,19 +204,19 @@ impl CoreTable {
     pub(super) async fn catch_up<M: Machine>(&self, slot: &Slot<M>) -> Asked<M, bool> {
         let mut moved = false;
         loop {
-            let Some(top) = slot.inner.borrow().replica.as_ref().map(|replica| replica.top) else {
+            let Some(top) = slot.inner.borrow().replica.top() else {
                 return Ok(true);
             };
             // The newest known record is read along: if it is another one, this is another history.
             let page = self.log.read_forward(slot.log, top.n.max(1), CATCH_UP).await?;
             let Some(page) = page else {
                 if top.n > 0 {
-                    slot.inner.borrow_mut().replica = None;
+                    slot.inner.borrow_mut().replica = Held::Absent;
                 }
                 return Ok(moved || top.n > 0);
             };
             let mut inner = slot.inner.borrow_mut();
-            let Some(replica) = inner.replica.as_mut() else {
+            let Some(replica) = inner.replica.open() else {
                 return Ok(true);
             };
             let forked = page.top.n < replica.top.n && page.top.n < top.n;
@@ -242,7 +235,7 @@ impl CoreTable {
                 Some(Misfit::Unreadable(reason)) => return Err(ShardError::Unreadable { reason }),
                 Some(_) => {
                     tracing::warn!(log = %slot.log, "the store holds another history; the replica is rebuilt");
-                    inner.replica = None;
+                    inner.replica = Held::Absent;
                     return Ok(true);
                 }
                 None if replica.top.n < page.top.n => {}
@@ -291,7 +284,7 @@ impl CoreTable {
                     metrics::counter!(names::APPENDS_UNKNOWN).increment(1);
                     if self.clock.now() >= deadline {
                         // Nobody may decide on a replica that may be behind its own append.
-                        slot.inner.borrow_mut().replica = None;
+                        slot.inner.borrow_mut().replica = Held::Absent;
                         return Err(LogError::Unknown { reason }.into());
                     }
                 }
@@ -304,11 +297,11 @@ impl CoreTable {
 
     /// Whether the log holds our records where we meant them to be.
     fn is_ours<M: Machine>(&self, slot: &Slot<M>, write: &Write<M>) -> bool {
-        let inner = slot.inner.borrow();
+        let mut inner = slot.inner.borrow_mut();
         let top = write.top();
         inner
             .replica
-            .as_ref()
+            .open()
             .and_then(|replica| replica.entry(top.n))
             .is_some_and(|entry| entry.hash == top.hash)
     }
@@ -328,7 +321,7 @@ impl CoreTable {
         {
             let mut inner = slot.inner.borrow_mut();
             // A record that came back through the watch may have been taken already.
-            if let Some(replica) = inner.replica.as_mut().filter(|replica| replica.top.n < first) {
+            if let Some(replica) = inner.replica.open().filter(|replica| replica.top.n < first) {
                 replica.install(state, entries);
             }
         }

@@ -1,12 +1,13 @@
 //! A replica: the state of a log up to a position, and the newest records.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::log::{StoredRecord, Tail};
 use crate::model::{LogId, Millis, Position, Record};
+use crate::protocol::dense::Unfit;
 
 use super::entry::Entry;
+use super::folded::{Contents, Folded, Newest};
 use super::machine::Machine;
 use super::view::{Typing, View};
 
@@ -26,9 +27,9 @@ pub(super) struct Replica<M: Machine> {
     tail_max: u32,
     /// The newest records; absent where there are none, since most logs are at rest.
     tail: Option<Box<Newest<M::Event>>>,
+    /// What it was folded, as long as nothing came since.
+    folded: Option<Folded>,
 }
-
-type Newest<E> = VecDeque<Arc<Entry<E>>>;
 
 /// Why a record did not fit onto a replica.
 #[derive(Debug, PartialEq, Eq)]
@@ -55,6 +56,7 @@ impl<M: Machine> Replica<M> {
             rests: false,
             tail_max,
             tail: None,
+            folded: None,
         }
     }
 
@@ -126,6 +128,7 @@ impl<M: Machine> Replica<M> {
     fn keep(&mut self, entry: Arc<Entry<M::Event>>) {
         self.begun = true;
         self.rests = false;
+        self.folded = None;
         if M::erases(&entry.record.event) {
             self.tail = None;
         }
@@ -161,6 +164,43 @@ impl<M: Machine> Replica<M> {
             tail.iter().for_each(|entry| entry.forget_wires());
         }
         false
+    }
+
+    /// Whether it is worth folding, as soon as it rests.
+    pub(super) fn can_fold(&self) -> bool {
+        M::KEEPS_RECORDS && self.begun
+    }
+
+    /// All of it in one block of bytes; `None` where it has to stay as it is.
+    pub(super) fn fold(&self) -> Option<Folded> {
+        let contents = || Contents::<M> {
+            top: self.top,
+            time: self.time,
+            snapshot: self.snapshot,
+            tail_max: self.tail_max,
+            state: Arc::clone(&self.state),
+            tail: self.tail.as_deref().cloned().unwrap_or_default(),
+        };
+        self.folded.clone().or_else(|| Folded::of(&contents()))
+    }
+
+    /// The replica that was folded.
+    ///
+    /// # Errors
+    /// [`Unfit`]: it is none, and has to be read again.
+    pub(super) fn unfold(folded: &Folded) -> Result<Self, Unfit> {
+        let contents = folded.open::<M>()?;
+        Ok(Self {
+            state: contents.state,
+            top: contents.top,
+            time: contents.time,
+            snapshot: contents.snapshot,
+            begun: true,
+            rests: false,
+            tail_max: contents.tail_max,
+            tail: Some(Box::new(contents.tail)),
+            folded: Some(folded.clone()),
+        })
     }
 
     /// The record with number `n`, if it is still in memory.

@@ -3,15 +3,17 @@
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::log::EffectId;
 use crate::model::{Effect, LogId};
 
 use super::ask::Ask;
+use super::folded::Folded;
+use super::held::Held;
 use super::machine::Machine;
-use super::replica::Replica;
-use super::view::Typing;
+use super::view::{Typing, View};
 
 /// The logs of one kind that live on this core.
 pub struct Table<M: Machine> {
@@ -31,8 +33,7 @@ pub(super) struct Lane {
 }
 
 pub(super) struct Inner<M: Machine> {
-    /// Absent: not loaded, or dropped because it could not be trusted.
-    pub(super) replica: Option<Replica<M>>,
+    pub(super) replica: Held<M>,
     /// Absent: a log at rest keeps no room for it, since there are many more of them than busy ones.
     busy: Option<Box<Busy<M>>>,
     /// Whether a pump works on this log.
@@ -75,9 +76,21 @@ impl<M: Machine> Inner<M> {
             .take_if(|busy| busy.queue.is_empty() && busy.lanes.is_empty() && busy.signals.is_empty());
     }
 
-    /// The latest signal of each participant.
-    pub(super) fn signals(&self) -> &[Typing] {
-        self.busy.as_ref().map_or(&[], |busy| &busy.signals)
+    /// Folds the replica; what it is from then on, if it was not before. Signals last for seconds: nobody is told of them any more.
+    pub(super) fn fold(&mut self) -> Option<Folded> {
+        let folded = self.replica.fold()?;
+        if let Some(busy) = &mut self.busy {
+            busy.signals = Vec::new();
+        }
+        self.calm();
+        Some(folded)
+    }
+
+    /// What a reader sees of it.
+    pub(super) fn view(&mut self, log: LogId) -> Option<Arc<View<M>>> {
+        let replica = self.replica.open()?;
+        let signals = self.busy.as_ref().map_or(&[][..], |busy| &busy.signals);
+        Some(Arc::new(replica.view(log, signals)))
     }
 
     /// Nothing is carried out in this lane any more.
@@ -103,7 +116,7 @@ impl<M: Machine> Table<M> {
             Rc::new(Slot {
                 log,
                 inner: RefCell::new(Inner {
-                    replica: None,
+                    replica: Held::Absent,
                     busy: None,
                     pumping: false,
                     watched: false,
@@ -157,11 +170,19 @@ impl<M: Machine> Table<M> {
         let slots = self.slots.borrow();
         let rests = |slot: &&Rc<Slot<M>>| {
             let inner = slot.inner.borrow();
-            !inner.pumping
-                && inner.used <= before
-                && inner.replica.as_ref().is_some_and(|replica| !replica.rests())
+            !inner.pumping && inner.used <= before && inner.replica.can_rest()
         };
         slots.values().filter(rests).cloned().collect()
+    }
+
+    /// Those of them that can be folded.
+    pub(super) fn folding(&self, before: Instant) -> Vec<Rc<Slot<M>>> {
+        let slots = self.slots.borrow();
+        let folds = |slot: &&Rc<Slot<M>>| {
+            let inner = slot.inner.borrow();
+            !inner.pumping && inner.used <= before && inner.replica.can_fold()
+        };
+        slots.values().filter(folds).cloned().collect()
     }
 
     /// How many logs have a place here.
@@ -180,11 +201,11 @@ mod tests {
     #[test]
     fn what_a_log_takes_on_a_core_is_small() {
         let sizes = [
-            ("the place of a session", size_of::<Slot<Session>>(), 120),
+            ("the place of a session", size_of::<Slot<Session>>(), 88),
             ("its state", size_of::<Session>(), 640),
             ("what readers see of it", size_of::<SessionView>(), 80),
             ("a record of it", size_of::<Entry<SessionEvent>>(), 304),
-            ("the place of a desk", size_of::<Slot<Desk>>(), 120),
+            ("the place of a desk", size_of::<Slot<Desk>>(), 88),
             ("its state", size_of::<Desk>(), 320),
             ("what readers see of it", size_of::<DeskView>(), 80),
         ];

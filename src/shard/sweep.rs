@@ -12,7 +12,6 @@ use crate::protocol::entry::{SCHEMA_LEVEL, decode_effect};
 use crate::session::{Desk, Session};
 
 use super::machine::Machine;
-use super::replica::Replica;
 use super::table::CoreTable;
 
 /// Taken from one partition in one round.
@@ -119,9 +118,14 @@ impl CoreTable {
         every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             every.tick().await;
-            if let Some(before) = self.clock.now().checked_sub(self.options.rest) {
+            let now = self.clock.now();
+            if let Some(before) = now.checked_sub(self.options.rest) {
                 self.rest::<Session>(before);
                 self.rest::<Desk>(before);
+            }
+            if let Some(before) = now.checked_sub(self.options.fold) {
+                self.fold::<Session>(before);
+                self.fold::<Desk>(before);
             }
         }
     }
@@ -132,11 +136,23 @@ impl CoreTable {
                 .inner
                 .borrow_mut()
                 .replica
-                .as_mut()
-                .is_some_and(Replica::rest);
+                .open()
+                .is_some_and(|replica| replica.rest());
             if fewer {
                 self.publish(&slot);
             }
+        }
+    }
+
+    fn fold<M: Machine>(self: &Rc<Self>, before: Instant) {
+        for slot in M::table(self).folding(before) {
+            let folded = slot.inner.borrow_mut().fold();
+            if let Some(folded) = folded {
+                self.publish_folded(&slot, &folded);
+            }
+        }
+        for log in M::cells(self).fold(before) {
+            self.release(log);
         }
     }
 
@@ -167,8 +183,7 @@ impl CoreTable {
             }
             let open = self.sessions.all().into_iter().filter(|slot| {
                 let inner = slot.inner.borrow();
-                let state = inner.replica.as_ref().map(|replica| &replica.state);
-                state.is_some_and(|state| state.about().is_some() && state.closed_at().is_none())
+                inner.replica.standing().is_some_and(|standing| standing.open)
             });
             self.measures
                 .holds(self.sessions.len() + self.desks.len(), open.count());

@@ -12,7 +12,8 @@ use crate::session::{Desk, Session};
 
 use super::cells::{Cells, MOMENT};
 use super::deliverer::Deliverer;
-use super::link::Links;
+use super::folded::Folded;
+use super::link::{Links, News};
 use super::machine::Machine;
 use super::measures::Measures;
 use super::options::ShardOptions;
@@ -82,17 +83,36 @@ impl CoreTable {
 
     /// Shows the readers of a log its newest picture.
     pub(super) fn publish<M: Machine>(&self, slot: &Slot<M>) {
-        let inner = slot.inner.borrow();
-        let (readers, Some(replica)) = (inner.readers, &inner.replica) else {
+        let (readers, view) = {
+            let mut inner = slot.inner.borrow_mut();
+            if inner.readers == 0 {
+                return;
+            }
+            (inner.readers, inner.view(slot.log))
+        };
+        let Some(view) = view else {
             return;
         };
-        if readers == 0 {
-            return;
-        }
-        let view = Arc::new(replica.view(slot.log, inner.signals()));
-        for core in (0..self.links.cores()).filter(|core| readers & (1 << core) != 0) {
+        for core in self.cores_of(readers) {
             self.show(core, &view);
         }
+    }
+
+    /// Lets the readers of a log put their pictures of it away.
+    pub(super) fn publish_folded<M: Machine>(&self, slot: &Slot<M>, folded: &Folded) {
+        let readers = slot.inner.borrow().readers;
+        for core in self.cores_of(readers) {
+            if core == self.core {
+                self.hold_folded::<M>(slot.log, folded.clone());
+            } else {
+                self.links
+                    .publish(core, slot.log, News::Folded(slot.log, folded.clone()));
+            }
+        }
+    }
+
+    fn cores_of(&self, readers: u64) -> impl Iterator<Item = usize> {
+        (0..self.links.cores()).filter(move |core| readers & (1 << core) != 0)
     }
 
     fn show<M: Machine>(&self, core: usize, view: &Arc<View<M>>) {
@@ -106,6 +126,13 @@ impl CoreTable {
     /// Holds a newer view for the readers of this core.
     pub(super) fn hold<M: Machine>(&self, view: Arc<View<M>>) {
         if M::cells(self).update(view) {
+            self.moments.notify_one();
+        }
+    }
+
+    /// Holds what a log was folded to.
+    pub(super) fn hold_folded<M: Machine>(&self, log: LogId, folded: Folded) {
+        if M::cells(self).put_away(log, folded) {
             self.moments.notify_one();
         }
     }

@@ -9,6 +9,7 @@ use crate::runtime::Backoff;
 use crate::session::{Desk, Session};
 use crate::telemetry::names;
 
+use super::held::Held;
 use super::machine::Machine;
 use super::replica::Misfit;
 use super::slot::Slot;
@@ -53,7 +54,7 @@ impl CoreTable {
         let (taken, read) = {
             let mut inner = slot.inner.borrow_mut();
             // While this node's own append is in flight its answer moves the replica; afterwards the gap shows.
-            let taken = inner.replica.as_mut().map(|replica| replica.take(record));
+            let taken = inner.replica.open().map(|replica| replica.take(record));
             if taken.is_none() {
                 inner.missed = inner.missed.wrapping_add(1);
             }
@@ -64,7 +65,7 @@ impl CoreTable {
             Some(Err(Misfit::Gap | Misfit::Fork)) => self.refresh(slot),
             Some(Err(Misfit::Unreadable(reason))) => {
                 tracing::error!(%log, reason, "a record of another node cannot be read");
-                slot.inner.borrow_mut().replica = None;
+                slot.inner.borrow_mut().replica = Held::Absent;
             }
             // Whoever reads it has seen a replica, and would otherwise wait for the next question.
             None if read => self.refresh(slot),
@@ -120,7 +121,7 @@ impl CoreTable {
         let (slots, absent): (Vec<_>, Vec<_>) = M::table(self)
             .of_partition(partition, self.log.info().partitions)
             .into_iter()
-            .partition(|slot| slot.inner.borrow().replica.is_some());
+            .partition(|slot| !slot.inner.borrow().replica.is_absent());
         // One that is being read has missed something like the others, and nothing yet to compare.
         for slot in absent {
             let mut inner = slot.inner.borrow_mut();
@@ -137,13 +138,13 @@ impl CoreTable {
                     let mut inner = slot.inner.borrow_mut();
                     // A pump at work reads by itself.
                     if !inner.pumping {
-                        inner.replica = None;
+                        inner.replica = Held::Absent;
                     }
                 }
                 continue;
             };
             for (slot, top) in slots.iter().zip(tops) {
-                let known = slot.inner.borrow().replica.as_ref().map(|replica| replica.top);
+                let known = slot.inner.borrow().replica.top();
                 if known.is_some() && known != top {
                     self.refresh(Rc::clone(slot));
                 }
@@ -169,7 +170,11 @@ impl CoreTable {
         let Some(slot) = self.sessions.get(log) else {
             return;
         };
-        let news = Typing::merge(&mut slot.inner.borrow_mut().busy().signals, typing);
+        let news = {
+            let mut inner = slot.inner.borrow_mut();
+            inner.used = self.clock.now();
+            Typing::merge(&mut inner.busy().signals, typing)
+        };
         if news {
             self.publish(&slot);
         }

@@ -187,6 +187,9 @@ async fn start(folder: &Path, keeps: Keeps) -> Result<(Provisioning, Widgets, Ag
     let node = NodeId(Uuid::from_u128(1));
     let options = ShardOptions {
         rest: REST,
+        fold: REST,
+        // However slow the machine is: what is dropped takes nothing.
+        idle: Duration::from_secs(24 * 3_600),
         ..ShardOptions::default()
     };
     let campaigns = Campaigns::new(Rc::clone(&log), clock.clone());
