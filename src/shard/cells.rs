@@ -184,7 +184,8 @@ impl<M: Machine> Cells<M> {
     /// Lets go of views that nobody follows or has looked at; returns their logs.
     pub(super) fn drop_idle(&self, before: Instant) -> Vec<LogId> {
         let mut dropped = Vec::new();
-        self.cells.borrow_mut().retain(|log, cell| {
+        let mut cells = self.cells.borrow_mut();
+        cells.retain(|log, cell| {
             let mut followers = cell.followers.borrow_mut();
             followers.retain(|mark| mark.strong_count() > 0);
             let keep = !followers.is_empty() || cell.used.get() > before;
@@ -193,6 +194,10 @@ impl<M: Machine> Cells<M> {
             }
             keep
         });
+        if cells.len() < cells.capacity() / 4 {
+            let twice = 2 * cells.len();
+            cells.shrink_to(twice);
+        }
         dropped
     }
 

@@ -1,7 +1,8 @@
 //! A log at rest as one block of bytes.
 //!
 //! The records one after another, each in few bytes, and the state only where they do not lead to it: a state is a function of the
-//! records. Where it stands and when comes first, so that nobody has to open it for that. It never leaves the process.
+//! records. All of that is packed; where the log stands is in front of it, so that nobody has to open it for that. It never leaves the
+//! process.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use serde::de::Error as _;
 use uuid::Uuid;
 
 use crate::model::{Body, ChainHash, LogId, Millis, Position, Record};
-use crate::protocol::dense::{Reader, Unfit, Writer};
+use crate::protocol::dense::{Packer, Reader, Unfit, Writer, unpack};
 
 use super::entry::Entry;
 use super::machine::Machine;
@@ -43,16 +44,29 @@ const CAUSE: u8 = 4;
 
 impl Folded {
     /// Folds it; `None` where that is not possible, and it stays as it is.
-    pub(super) fn of<M: Machine>(log: &Contents<M>) -> Option<Self> {
-        let mut writer = Writer::default();
-        write(&mut writer, log).ok()?;
-        Some(Self(writer.finish().into()))
+    pub(super) fn of<M: Machine>(log: &Contents<M>, packer: &mut Packer) -> Option<Self> {
+        let mut inner = Writer::default();
+        write(&mut inner, log).ok()?;
+        let inner = inner.finish();
+        let mut outer = Writer::default();
+        outer.number(log.top.n);
+        outer.raw(&log.top.hash.0);
+        match packer.pack(&inner) {
+            Some(packed) => {
+                outer.number(inner.len() as u64);
+                outer.raw(&packed);
+            }
+            None => {
+                outer.number(0);
+                outer.raw(&inner);
+            }
+        }
+        Some(Self(outer.finish().into()))
     }
 
     /// Up to where.
     pub(super) fn top(&self) -> Position {
-        let mut reader = Reader::new(&self.0);
-        top(&mut reader).unwrap_or_default()
+        top(&mut Reader::new(&self.0)).unwrap_or_default()
     }
 
     /// Opens it.
@@ -60,7 +74,15 @@ impl Folded {
     /// # Errors
     /// [`Unfit`], which would be a defect here: whoever has it drops it.
     pub(super) fn open<M: Machine>(&self) -> Result<Contents<M>, Unfit> {
-        read(&mut Reader::new(&self.0))
+        let mut outer = Reader::new(&self.0);
+        let top = top(&mut outer)?;
+        let length = usize::try_from(outer.number()?).map_err(Unfit::custom)?;
+        if length == 0 {
+            read(top, &mut outer)
+        } else {
+            let inner = unpack(outer.rest(), length)?;
+            read(top, &mut Reader::new(&inner))
+        }
     }
 
     /// What a reader of `log` sees, whom nobody has signalled to for a while.
@@ -77,8 +99,6 @@ impl Folded {
 }
 
 fn write<M: Machine>(writer: &mut Writer, log: &Contents<M>) -> Result<(), Unfit> {
-    writer.number(log.top.n);
-    writer.raw(&log.top.hash.0);
     writer.number(log.time.0);
     writer.number(log.snapshot);
     writer.number(log.tail_max.into());
@@ -123,8 +143,7 @@ fn top(reader: &mut Reader<'_>) -> Result<Position, Unfit> {
     })
 }
 
-fn read<M: Machine>(reader: &mut Reader<'_>) -> Result<Contents<M>, Unfit> {
-    let top = top(reader)?;
+fn read<M: Machine>(top: Position, reader: &mut Reader<'_>) -> Result<Contents<M>, Unfit> {
     let time = Millis(reader.number()?);
     let snapshot = reader.number()?;
     let tail_max = u32::try_from(reader.number()?).map_err(Unfit::custom)?;

@@ -103,6 +103,7 @@ impl Shards {
             rechecks: RefCell::default(),
             stranded: RefCell::default(),
             measures: Measures::new(),
+            packer: RefCell::default(),
             heard: RefCell::new(HashSet::new()),
             peers: RefCell::default(),
         });

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::model::Position;
+use crate::protocol::dense::Packer;
 use crate::session::Standing;
 
 use super::folded::Folded;
@@ -74,9 +75,17 @@ impl<M: Machine> Held<M> {
         }
     }
 
-    /// Whether it can be smaller by [resting](Replica::rest).
+    /// Whether it can be smaller by [resting](Self::rest).
     pub(super) fn can_rest(&self) -> bool {
         matches!(self, Self::Open(replica) if !replica.rests())
+    }
+
+    /// Lets go of what only the busy need; whether of records too.
+    pub(super) fn rest(&mut self) -> bool {
+        match self {
+            Self::Open(replica) => replica.rest(),
+            Self::Absent | Self::Folded(..) => false,
+        }
     }
 
     /// Whether it can be smaller by [folding](Self::fold).
@@ -85,11 +94,11 @@ impl<M: Machine> Held<M> {
     }
 
     /// Folds it; what it is from then on, if it was not before.
-    pub(super) fn fold(&mut self) -> Option<Folded> {
+    pub(super) fn fold(&mut self, packer: &mut Packer) -> Option<Folded> {
         let Self::Open(replica) = self else {
             return None;
         };
-        let folded = replica.fold()?;
+        let folded = replica.fold(packer)?;
         *self = Self::Folded(folded.clone(), replica.state.standing());
         Some(folded)
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::log::{StoredRecord, Tail};
 use crate::model::{LogId, Millis, Position, Record};
-use crate::protocol::dense::Unfit;
+use crate::protocol::dense::{Packer, Unfit};
 
 use super::entry::Entry;
 use super::folded::{Contents, Folded, Newest};
@@ -172,7 +172,7 @@ impl<M: Machine> Replica<M> {
     }
 
     /// All of it in one block of bytes; `None` where it has to stay as it is.
-    pub(super) fn fold(&self) -> Option<Folded> {
+    pub(super) fn fold(&self, packer: &mut Packer) -> Option<Folded> {
         let contents = || Contents::<M> {
             top: self.top,
             time: self.time,
@@ -181,7 +181,7 @@ impl<M: Machine> Replica<M> {
             state: Arc::clone(&self.state),
             tail: self.tail.as_deref().cloned().unwrap_or_default(),
         };
-        self.folded.clone().or_else(|| Folded::of(&contents()))
+        self.folded.clone().or_else(|| Folded::of(&contents(), packer))
     }
 
     /// The replica that was folded.

@@ -1,13 +1,16 @@
 //! The place of one log in a core's table.
 
+use std::borrow::Borrow;
 use std::cell::RefCell;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashSet, VecDeque};
+use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::log::EffectId;
 use crate::model::{Effect, LogId};
+use crate::protocol::dense::Packer;
 
 use super::ask::Ask;
 use super::folded::Folded;
@@ -17,8 +20,31 @@ use super::view::{Typing, View};
 
 /// The logs of one kind that live on this core.
 pub struct Table<M: Machine> {
-    slots: RefCell<HashMap<LogId, Rc<Slot<M>>>>,
+    slots: RefCell<HashSet<Placed<M>>>,
 }
+
+/// A slot that is found by its log: with the log's id beside it the table would take three times as much.
+struct Placed<M: Machine>(Rc<Slot<M>>);
+
+impl<M: Machine> Borrow<LogId> for Placed<M> {
+    fn borrow(&self) -> &LogId {
+        &self.0.log
+    }
+}
+
+impl<M: Machine> Hash for Placed<M> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.log.hash(state);
+    }
+}
+
+impl<M: Machine> PartialEq for Placed<M> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.log == other.0.log
+    }
+}
+
+impl<M: Machine> Eq for Placed<M> {}
 
 /// One log.
 pub(super) struct Slot<M: Machine> {
@@ -77,8 +103,8 @@ impl<M: Machine> Inner<M> {
     }
 
     /// Folds the replica; what it is from then on, if it was not before. Signals last for seconds: nobody is told of them any more.
-    pub(super) fn fold(&mut self) -> Option<Folded> {
-        let folded = self.replica.fold()?;
+    pub(super) fn fold(&mut self, packer: &mut Packer) -> Option<Folded> {
+        let folded = self.replica.fold(packer)?;
         if let Some(busy) = &mut self.busy {
             busy.signals = Vec::new();
         }
@@ -111,78 +137,73 @@ impl<M: Machine> Default for Table<M> {
 impl<M: Machine> Table<M> {
     /// The slot of a log, made when it is not there.
     pub(super) fn slot(&self, log: LogId, now: Instant) -> Rc<Slot<M>> {
-        let mut slots = self.slots.borrow_mut();
-        let slot = slots.entry(log).or_insert_with(|| {
-            Rc::new(Slot {
-                log,
-                inner: RefCell::new(Inner {
-                    replica: Held::Absent,
-                    busy: None,
-                    pumping: false,
-                    watched: false,
-                    missed: 0,
-                    readers: 0,
-                    used: now,
-                }),
-            })
+        if let Some(slot) = self.get(log) {
+            slot.inner.borrow_mut().used = now;
+            return slot;
+        }
+        let slot = Rc::new(Slot {
+            log,
+            inner: RefCell::new(Inner {
+                replica: Held::Absent,
+                busy: None,
+                pumping: false,
+                watched: false,
+                missed: 0,
+                readers: 0,
+                used: now,
+            }),
         });
-        slot.inner.borrow_mut().used = now;
-        Rc::clone(slot)
+        self.slots.borrow_mut().insert(Placed(Rc::clone(&slot)));
+        slot
     }
 
     /// The slot of a log, if it is there.
     pub(super) fn get(&self, log: LogId) -> Option<Rc<Slot<M>>> {
-        self.slots.borrow().get(&log).cloned()
+        self.slots.borrow().get(&log).map(|Placed(slot)| Rc::clone(slot))
     }
 
     /// Every slot of a partition.
     pub(super) fn of_partition(&self, partition: u16, partitions: u16) -> Vec<Rc<Slot<M>>> {
-        let slots = self.slots.borrow();
-        slots
-            .values()
-            .filter(|slot| slot.log.spread().partition(partitions) == partition)
-            .cloned()
-            .collect()
+        self.those(|slot| slot.log.spread().partition(partitions) == partition)
     }
 
     /// Every slot.
     pub(super) fn all(&self) -> Vec<Rc<Slot<M>>> {
-        self.slots.borrow().values().cloned().collect()
+        self.those(|_| true)
     }
 
     /// Drops what nobody needs; returns the logs that were watched.
     pub(super) fn drop_idle(&self, before: Instant) -> Vec<LogId> {
         let mut watched = Vec::new();
-        self.slots.borrow_mut().retain(|log, slot| {
+        self.slots.borrow_mut().retain(|Placed(slot)| {
             let inner = slot.inner.borrow();
             let in_lanes = inner.busy.as_ref().is_some_and(|busy| !busy.lanes.is_empty());
             let keep = inner.pumping || inner.readers != 0 || in_lanes || inner.used > before;
             if !keep && inner.watched {
-                watched.push(*log);
+                watched.push(slot.log);
             }
             keep
         });
         watched
     }
 
-    /// The logs that nobody has wanted anything of since `before`, and that can be smaller than they are.
-    pub(super) fn resting(&self, before: Instant) -> Vec<Rc<Slot<M>>> {
+    /// The logs that nobody has wanted anything of for a while, and that can be smaller than they are: those untouched since `rest`,
+    /// and whether since `fold`.
+    pub(super) fn resting(&self, rest: Instant, fold: Instant) -> Vec<(Rc<Slot<M>>, bool)> {
         let slots = self.slots.borrow();
-        let rests = |slot: &&Rc<Slot<M>>| {
+        let smaller = |Placed(slot): &Placed<M>| {
             let inner = slot.inner.borrow();
-            !inner.pumping && inner.used <= before && inner.replica.can_rest()
+            let folds = inner.used <= fold && inner.replica.can_fold();
+            let rests = inner.used <= rest && inner.replica.can_rest();
+            (!inner.pumping && (folds || rests)).then(|| (Rc::clone(slot), folds))
         };
-        slots.values().filter(rests).cloned().collect()
+        slots.iter().filter_map(smaller).collect()
     }
 
-    /// Those of them that can be folded.
-    pub(super) fn folding(&self, before: Instant) -> Vec<Rc<Slot<M>>> {
+    fn those(&self, wanted: impl Fn(&Slot<M>) -> bool) -> Vec<Rc<Slot<M>>> {
         let slots = self.slots.borrow();
-        let folds = |slot: &&Rc<Slot<M>>| {
-            let inner = slot.inner.borrow();
-            !inner.pumping && inner.used <= before && inner.replica.can_fold()
-        };
-        slots.values().filter(folds).cloned().collect()
+        let slots = slots.iter().map(|Placed(slot)| slot);
+        slots.filter(|slot| wanted(slot)).cloned().collect()
     }
 
     /// How many logs have a place here.

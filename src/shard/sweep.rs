@@ -119,39 +119,29 @@ impl CoreTable {
         loop {
             every.tick().await;
             let now = self.clock.now();
-            if let Some(before) = now.checked_sub(self.options.rest) {
-                self.rest::<Session>(before);
-                self.rest::<Desk>(before);
-            }
-            if let Some(before) = now.checked_sub(self.options.fold) {
-                self.fold::<Session>(before);
-                self.fold::<Desk>(before);
+            let (rest, fold) = (self.options.rest, self.options.fold);
+            if let (Some(rest), Some(fold)) = (now.checked_sub(rest), now.checked_sub(fold)) {
+                self.rest::<Session>(rest, fold);
+                self.rest::<Desk>(rest, fold);
             }
         }
     }
 
-    fn rest<M: Machine>(&self, before: Instant) {
-        for slot in M::table(self).resting(before) {
-            let fewer = slot
-                .inner
-                .borrow_mut()
-                .replica
-                .open()
-                .is_some_and(|replica| replica.rest());
+    fn rest<M: Machine>(self: &Rc<Self>, rest: Instant, fold: Instant) {
+        for (slot, folds) in M::table(self).resting(rest, fold) {
+            if folds {
+                let folded = slot.inner.borrow_mut().fold(&mut self.packer.borrow_mut());
+                if let Some(folded) = folded {
+                    self.publish_folded(&slot, &folded);
+                }
+                continue;
+            }
+            let fewer = slot.inner.borrow_mut().replica.rest();
             if fewer {
                 self.publish(&slot);
             }
         }
-    }
-
-    fn fold<M: Machine>(self: &Rc<Self>, before: Instant) {
-        for slot in M::table(self).folding(before) {
-            let folded = slot.inner.borrow_mut().fold();
-            if let Some(folded) = folded {
-                self.publish_folded(&slot, &folded);
-            }
-        }
-        for log in M::cells(self).fold(before) {
+        for log in M::cells(self).fold(fold) {
             self.release(log);
         }
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::log::{PeerKey, SharedLog};
 use crate::model::{LogId, Millis};
+use crate::protocol::dense::Packer;
 use crate::runtime::clock::Clock;
 use crate::session::{Desk, Session};
 
@@ -51,6 +52,8 @@ pub struct CoreTable {
     /// What was said in lost histories and is not kept yet.
     pub(super) stranded: RefCell<Stranded>,
     pub(super) measures: Measures,
+    /// Makes what is folded smaller.
+    pub(super) packer: RefCell<Packer>,
     /// Logs heard from since the last renewal.
     pub(super) heard: RefCell<HashSet<LogId>>,
     /// Into which session each peer's last message went. What it is used for is checked by the store.

@@ -77,10 +77,10 @@ impl<'de> Reader<'de> {
         T::deserialize(self)
     }
 
-    /// Whether everything was read.
+    /// What is not read yet.
     #[must_use]
-    pub const fn is_at_the_end(&self) -> bool {
-        self.rest.is_empty()
+    pub const fn rest(&self) -> &'de [u8] {
+        self.rest
     }
 
     fn byte(&mut self) -> Result<u8, Unfit> {

@@ -1,3 +1,5 @@
+//! Whatever is written reads back as it was, in the bytes it may take.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
@@ -5,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Reader, Writer};
+use super::{Packer, Reader, Writer, unpack};
 
 fn dense(value: &impl Serialize) -> Vec<u8> {
     let mut writer = Writer::default();
@@ -107,7 +109,7 @@ proptest! {
         let bytes = dense(&values);
         let mut reader = Reader::new(&bytes);
         prop_assert_eq!(reader.value::<Vec<Tagged>>().unwrap(), values);
-        prop_assert!(reader.is_at_the_end());
+        prop_assert!(reader.rest().is_empty());
     }
 
     #[test]
@@ -122,8 +124,23 @@ proptest! {
     }
 
     #[test]
+    fn what_was_packed_is_less_and_unpacks_to_what_it_was(
+        blocks in prop::collection::vec(prop::collection::vec(".{0,3}|hello|the order", 0..60), 1..4),
+    ) {
+        let mut packer = Packer::default();
+        for block in blocks.into_iter().map(|words| words.concat().into_bytes()) {
+            if let Some(packed) = packer.pack(&block) {
+                prop_assert!(packed.len() <= block.len());
+                prop_assert_eq!(unpack(&packed, block.len()).unwrap(), block.clone());
+                prop_assert!(unpack(&packed, block.len() + 1).is_err());
+            }
+        }
+    }
+
+    #[test]
     fn damage_is_an_error_and_never_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let _ = Reader::new(&bytes).value::<Vec<Tagged>>();
         let _ = Reader::new(&bytes).value::<Value>();
+        let _ = unpack(&bytes, 900);
     }
 }
