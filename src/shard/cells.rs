@@ -267,8 +267,10 @@ impl<M: Machine> ViewCell<M> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{AgentId, TenantId};
+    use crate::model::{AgentId, Millis, TenantId};
+    use crate::protocol::dense::Packer;
     use crate::session::Desk;
+    use crate::shard::folded::{Contents, Newest};
     use std::future::Future as _;
     use std::task::{Context, Poll, Waker};
 
@@ -324,6 +326,48 @@ mod tests {
         assert_eq!(woken(), 0);
         assert!(cells.update(view(log, 7)), "and news are told at once again");
         assert_eq!(woken(), 1);
+    }
+
+    fn folded(n: u64) -> Folded {
+        let contents = Contents::<Desk> {
+            top: Position {
+                n,
+                ..Position::default()
+            },
+            time: Millis(1),
+            snapshot: 0,
+            tail_max: 8,
+            state: Arc::default(),
+            tail: Newest::new(),
+        };
+        Folded::of(&contents, &mut Packer::default()).unwrap()
+    }
+
+    #[test]
+    fn what_was_put_away_is_opened_for_who_looks_and_goes_when_nobody_follows() {
+        let agent: AgentId = "alice".parse().unwrap();
+        let log = LogId::desk(TenantId(uuid::Uuid::nil()), &agent);
+        let (cells, mark) = (Cells::<Desk>::default(), Rc::new(Mark::default()));
+        let began = Instant::now();
+        let later = began + Duration::from_secs(60);
+        let held = |now| cells.view(log, now).map(|view| view.top.n);
+        cells.expect(log);
+        cells.arrived(log, Some(view(log, 3)), began);
+        assert!(cells.follow(log, &mark));
+        assert!(!cells.put_away(log, folded(3)), "it says nothing new");
+        assert!(cells.fold(later).is_empty(), "somebody follows it");
+        assert!(mark.take().is_empty());
+        assert_eq!(held(began), Some(3));
+        assert!(cells.put_away(log, folded(5)), "news that were folded at once");
+        assert_eq!(mark.take().len(), 1);
+        assert_eq!(held(began), Some(5));
+        cells.unfollow(log, &mark);
+        assert_eq!(cells.fold(later).as_slice(), [log]);
+        assert_eq!(held(later), None);
+        cells.expect(log);
+        assert!(!cells.put_away(log, folded(6)), "on its way");
+        assert!(cells.arrived(log, Some(view(log, 5)), later).is_some());
+        assert_eq!(held(later), Some(6));
     }
 
     #[test]
