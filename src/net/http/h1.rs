@@ -9,7 +9,6 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper_util::rt::TokioTimer;
 
 use super::body::Body;
 use super::guard::{Connection, Guard, Resting, UnderWay};
@@ -23,6 +22,9 @@ use crate::net::scratch::Scratch;
 use crate::net::stream::Stream;
 use crate::runtime::drain::{DrainToken, Phase};
 use crate::telemetry::names;
+
+/// Fields of a head for which hyper has room on its stack; for more, it takes memory with each head. The guard counts them anyway.
+const USUAL_FIELDS: usize = 100;
 
 /// Serves `stream` until it is closed by either side, leaves HTTP, or the drain closes it. Holds [`Phase::Flushing`] open.
 // An `async fn` would keep room for its arguments twice: where they come in, and where they are moved to.
@@ -99,16 +101,18 @@ async fn work(begun: Resting, calls: &Rc<Calls>, mut closing: Pin<&mut impl Futu
         Rc::clone(limits),
         Rc::clone(connection),
     );
-    let mut http = http1::Builder::new()
-        .timer(TokioTimer::new())
-        // Heads are timed by the guard, which can still answer; this only backs it up.
-        .header_read_timeout(limits.idle + limits.header * 2)
+    let mut builder = http1::Builder::new();
+    builder
+        // Heads are timed by the guard, which can still answer: a second timer would be made anew for each of them.
+        .header_read_timeout(None)
         .half_close(true)
         // Not `pipeline_flush`: it keeps answers back for requests that a closing connection never serves,
         // and then loses them; and it buffers a whole streamed answer in front of a pipelined request.
-        .max_headers(limits.head.fields + 1)
-        .max_buf_size((limits.head.bytes + 1024).max(64 * 1024))
-        .serve_connection(guard, Rc::clone(calls));
+        .max_buf_size((limits.head.bytes + 1024).max(64 * 1024));
+    if limits.head.fields > USUAL_FIELDS {
+        builder.max_headers(limits.head.fields);
+    }
+    let mut http = builder.serve_connection(guard, Rc::clone(calls));
     let mut leaving = false;
     let ended = poll_fn(|cx| {
         if !leaving && closing.as_mut().poll(cx).is_ready() {
