@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{HeaderMap, HeaderValue, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS};
 use hyper::{Method, StatusCode};
 use uuid::Uuid;
 
@@ -22,6 +22,25 @@ use crate::telemetry::{ApiMetrics, CoreTally, Count};
 
 use super::auth::{authenticate, await_key};
 use super::refusals;
+
+/// What metrics say of a request.
+pub struct Asked {
+    name: &'static str,
+    method: &'static str,
+    began: Instant,
+}
+
+impl Asked {
+    /// A request that begins now. `name`: the bounded name of its path.
+    #[must_use]
+    pub fn now(name: &'static str, method: &Method) -> Self {
+        Self {
+            name,
+            method: method_name(method),
+            began: Instant::now(),
+        }
+    }
+}
 
 /// What every listener of one core asks before and after its handlers.
 pub struct Front {
@@ -98,24 +117,16 @@ impl Front {
 
     fn slowed(&self, peer: &Peer) -> Result<(), Fault> {
         let mut refused = self.refused.borrow_mut();
-        let taken = refused.take(peer.addr.ip(), 1, self.clock.now());
+        let taken = refused.take(&peer.addr.ip(), 1, self.clock.now());
         taken.map_err(|limited| Fault::throttled(limited.retry_after))
     }
 
-    /// Waits for an answer, secures it, and counts it under the bounded name of its path.
-    pub async fn counted(
-        &self,
-        name: &'static str,
-        method: &Method,
-        peer: &Peer,
-        answer: impl Future<Output = Response>,
-    ) -> Response {
-        let began = Instant::now();
-        let method = method_name(method);
-        let response = secured(answer.await, peer);
+    /// Secures an answer, and counts it.
+    pub fn counted(&self, asked: &Asked, response: Response, peer: &Peer) -> Response {
+        let response = secured(response, peer);
         self.tally.count(Count::Request);
-        self.metrics
-            .observe(response.status().as_u16(), name, method, began.elapsed());
+        let (code, took) = (response.status().as_u16(), asked.began.elapsed());
+        self.metrics.observe(code, asked.name, asked.method, took);
         response
     }
 }
@@ -154,11 +165,11 @@ pub fn nothing(request: &Request) -> Response {
 fn secured(mut response: Response, peer: &Peer) -> Response {
     let headers = response.headers_mut();
     headers
-        .entry(HeaderName::from_static("x-content-type-options"))
+        .entry(X_CONTENT_TYPE_OPTIONS)
         .or_insert(HeaderValue::from_static("nosniff"));
     if peer.tls && !peer.addr.ip().is_loopback() {
         headers.insert(
-            "strict-transport-security",
+            STRICT_TRANSPORT_SECURITY,
             HeaderValue::from_static("max-age=31536000"),
         );
     }

@@ -13,7 +13,7 @@ use crate::ingress::tenant::TenantService;
 use crate::net::Peer;
 use crate::net::http::{Refusal, Request, Response, Service};
 
-use super::front::{self, Front, nothing};
+use super::front::{self, Asked, Front, nothing};
 use super::provisioning::ProvisioningApi;
 
 /// Everything the internal listener of one core serves.
@@ -98,12 +98,12 @@ impl Service for Internal {
     fn call<'a>(&'a self, request: Request, peer: &'a Peer) -> LocalBoxFuture<'a, Response> {
         let path = request.uri().path();
         let route = Route::of(path);
-        let (name, method) = (route.name(path), request.method().clone());
-        let answered = async move {
+        let asked = Asked::now(route.name(path), request.method());
+        Box::pin(async move {
             self.front.prepared(request.headers()).await;
-            self.route(route, request, peer).await
-        };
-        Box::pin(async move { self.front.counted(name, &method, peer, answered).await })
+            let response = self.route(route, request, peer).await;
+            self.front.counted(&asked, response, peer)
+        })
     }
 
     fn refuse(&self, refusal: Refusal, target: Option<&str>) -> Response {

@@ -22,7 +22,7 @@ use crate::provisioning::access::Principal;
 use super::contacts::Contacts;
 use super::dead_letters::DeadLetters;
 use super::documents::DOCUMENTS;
-use super::front::{self, Front, nothing};
+use super::front::{self, Asked, Front, nothing};
 use super::pages::{self, Asset};
 use super::plugins::Plugins;
 use super::provisioning::ProvisioningApi;
@@ -57,39 +57,47 @@ pub struct Public {
 }
 
 impl Public {
+    /// The answer of whoever the path belongs to. What is asked for rarely is boxed: every request makes room for the largest of the
+    /// others.
     async fn route(&self, request: Request, peer: &Peer) -> Response {
         let front = &self.front;
         match route::Public::of(request.uri().path()) {
-            route::Public::Provisioning => front.judged(self.provisioning.call(request).await, true, peer),
+            route::Public::Widgets => self.widgets.handle(request, peer).await,
+            route::Public::Aggregators => self.aggregators.call(request).await,
+            route::Public::Provisioning => {
+                front.judged(Box::pin(self.provisioning.call(request)).await, true, peer)
+            }
             // A signature that does not fit is slowed down like a credential that is refused.
-            route::Public::Messaging => front.judged(self.messaging.call(request).await, true, peer),
-            route::Public::Media => self.files.call(&request).await,
+            route::Public::Messaging => {
+                front.judged(Box::pin(self.messaging.call(request)).await, true, peer)
+            }
+            route::Public::Media => Box::pin(self.files.call(&request)).await,
             route::Public::DeadLetters => {
                 let who = front.principal(request.headers());
-                front.judged(self.dead_letters.call(who, request).await, true, peer)
+                let response = Box::pin(self.dead_letters.call(who, request)).await;
+                front.judged(response, true, peer)
             }
             route::Public::Contacts => {
                 let who = front.principal(request.headers());
-                front.judged(self.contacts.call(who, request).await, true, peer)
+                let response = Box::pin(self.contacts.call(who, request)).await;
+                front.judged(response, true, peer)
             }
             route::Public::SecureMail => {
-                let response = self.securemail.call(request).await;
+                let response = Box::pin(self.securemail.call(request)).await;
                 front.judged_in(Dialect::Chat, response, true, peer)
             }
-            route::Public::Aggregators => self.aggregators.call(request).await,
-            route::Public::Widgets => self.widgets.handle(request, peer).await,
             route::Public::Workspace => {
                 let who = front.principal(request.headers()).and_then(agent);
                 let refused = who.is_err();
-                let response = self.workspace.call(who, request, peer).await;
+                let response = Box::pin(self.workspace.call(who, request, peer)).await;
                 front.judged(response, refused, peer)
             }
             route::Public::Plugins => {
                 let missing = nothing(&request);
                 // A page that looks whether somebody is signed in does not guess.
                 let shown = request.method() == Method::POST || request.headers().contains_key(COOKIE);
-                let response = self.plugins.call(request, peer).await.unwrap_or(missing);
-                front.judged(response, shown, peer)
+                let answered = Box::pin(self.plugins.call(request, peer)).await;
+                front.judged(answered.unwrap_or(missing), shown, peer)
             }
             route::Public::Page => self.page(&request),
             route::Public::Nothing => nothing(&request),
@@ -114,12 +122,12 @@ impl Public {
 
 impl Service for Public {
     fn call<'a>(&'a self, request: Request, peer: &'a Peer) -> LocalBoxFuture<'a, Response> {
-        let (name, method) = (route::name(request.uri().path()), request.method().clone());
-        let answered = async move {
+        let asked = Asked::now(route::name(request.uri().path()), request.method());
+        Box::pin(async move {
             self.front.prepared(request.headers()).await;
-            self.route(request, peer).await
-        };
-        Box::pin(async move { self.front.counted(name, &method, peer, answered).await })
+            let response = self.route(request, peer).await;
+            self.front.counted(&asked, response, peer)
+        })
     }
 
     fn refuse(&self, refusal: Refusal, target: Option<&str>) -> Response {

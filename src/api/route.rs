@@ -112,7 +112,12 @@ fn mail_name(path: &str) -> &'static str {
 }
 
 fn widget_name(path: &str) -> &'static str {
-    let rest = path.split_once("/sessions").map_or("", |(_, rest)| rest);
+    let below = path
+        .strip_prefix("/nexus/v3/chat")
+        .or_else(|| path.strip_prefix("/chat/v3"));
+    let rest = below
+        .and_then(|below| below.strip_prefix("/sessions"))
+        .unwrap_or("");
     let mut segments = rest.trim_matches('/').split('/');
     match (segments.next().unwrap_or(""), segments.next()) {
         ("", _) => "/nexus/v3/chat/sessions",

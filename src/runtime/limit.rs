@@ -116,7 +116,7 @@ pub struct KeyedLimit<K> {
     next_sweep: Option<Instant>,
 }
 
-impl<K: Hash + Eq> KeyedLimit<K> {
+impl<K: Hash + Eq + Clone> KeyedLimit<K> {
     /// A table of at most `max_keys` buckets of `rate`.
     pub fn new(rate: Rate, max_keys: usize) -> Self {
         Self {
@@ -132,8 +132,8 @@ impl<K: Hash + Eq> KeyedLimit<K> {
     ///
     /// # Errors
     /// [`Limited`] when they are not there.
-    pub fn take(&mut self, key: K, count: u32, now: Instant) -> Result<(), Limited> {
-        if let Some(bucket) = self.buckets.get_mut(&key) {
+    pub fn take(&mut self, key: &K, count: u32, now: Instant) -> Result<(), Limited> {
+        if let Some(bucket) = self.buckets.get_mut(key) {
             return bucket.take(&self.rate, count, now);
         }
         if self.buckets.len() >= self.max_keys {
@@ -144,7 +144,7 @@ impl<K: Hash + Eq> KeyedLimit<K> {
         }
         let mut bucket = Bucket::new();
         bucket.take(&self.rate, count, now)?;
-        self.buckets.insert(key, bucket);
+        self.buckets.insert(key.clone(), bucket);
         Ok(())
     }
 
@@ -355,12 +355,12 @@ mod tests {
     fn keys_beyond_the_table_share_one_bucket_and_known_keys_keep_theirs() {
         let mut limit = KeyedLimit::new(Rate::per_second(1, 2), 2);
         let now = Instant::now();
-        limit.take("a", 1, now).unwrap();
-        limit.take("b", 1, now).unwrap();
-        limit.take("c", 1, now).unwrap();
-        limit.take("d", 1, now).unwrap();
-        limit.take("e", 1, now).unwrap_err();
-        limit.take("a", 1, now).unwrap();
+        limit.take(&"a", 1, now).unwrap();
+        limit.take(&"b", 1, now).unwrap();
+        limit.take(&"c", 1, now).unwrap();
+        limit.take(&"d", 1, now).unwrap();
+        limit.take(&"e", 1, now).unwrap_err();
+        limit.take(&"a", 1, now).unwrap();
         assert_eq!(limit.len(), 2);
     }
 
@@ -368,10 +368,10 @@ mod tests {
     fn idle_keys_make_room() {
         let mut limit = KeyedLimit::new(Rate::per_second(1, 1), 1);
         let now = Instant::now();
-        limit.take("a", 1, now).unwrap();
+        limit.take(&"a", 1, now).unwrap();
         let later = now + Duration::from_secs(2);
-        limit.take("b", 1, later).unwrap();
-        limit.take("b", 1, later).unwrap_err();
+        limit.take(&"b", 1, later).unwrap();
+        limit.take(&"b", 1, later).unwrap_err();
         assert_eq!(limit.len(), 1);
     }
 

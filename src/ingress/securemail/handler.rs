@@ -148,7 +148,7 @@ impl SecureMail {
         let taken = self
             .rates
             .borrow_mut()
-            .take(access.key.clone(), 1, self.shards.clock().now());
+            .take(&access.key, 1, self.shards.clock().now());
         taken.map_err(|limited| Fault::throttled(limited.retry_after))?;
         let call = Call {
             head,

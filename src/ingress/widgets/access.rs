@@ -3,45 +3,46 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use hyper::header::HeaderMap;
+use hyper::header::{HeaderMap, HeaderName};
 
 use crate::model::{LogId, Millis, TenantId};
 use crate::protocol::client_token::{ClientToken, TokenKey, TokenKeys};
 use crate::protocol::envelope::{Code, Fault};
-use crate::provisioning::{ObjectId, SigningPurpose, Snapshot};
+use crate::provisioning::{ApiKeyGrant, SigningPurpose, Snapshot};
 
-const API_KEY: &str = "x-api-key";
-const CLIENT_KEY: &str = "x-nexus-client-key";
+static API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+static CLIENT_KEY: HeaderName = HeaderName::from_static("x-nexus-client-key");
 
 /// What an API key gave access to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Access {
     pub(super) tenant: TenantId,
-    pub(super) key: ObjectId,
 }
 
 /// Reads and judges the API key.
-pub(super) fn api_key(snapshot: &Snapshot, headers: &HeaderMap, now: Millis) -> Result<Access, Fault> {
-    let presented = single(headers, API_KEY).ok_or(Fault::new(Code::NoCredentials))?;
+pub(super) fn api_key<'s>(
+    snapshot: &'s Snapshot,
+    headers: &HeaderMap,
+    now: Millis,
+) -> Result<&'s ApiKeyGrant, Fault> {
+    let presented = single(headers, &API_KEY).ok_or(Fault::new(Code::NoCredentials))?;
     let grant = snapshot
         .api_key(presented, now)
         .map_err(|_| Fault::new(Code::BadApiKey))?;
-    if !grant.allows("consumer", "chat") {
-        return Err(Fault::new(Code::Forbidden));
+    if grant.allows("consumer", "chat") {
+        Ok(grant)
+    } else {
+        Err(Fault::new(Code::Forbidden))
     }
-    Ok(Access {
-        tenant: grant.tenant,
-        key: grant.id.clone(),
-    })
 }
 
 /// The token a request carries; `None` where it carries none.
 pub(super) fn client_key(headers: &HeaderMap) -> Option<&str> {
-    single(headers, CLIENT_KEY).filter(|token| !token.is_empty())
+    single(headers, &CLIENT_KEY).filter(|token| !token.is_empty())
 }
 
 /// A field that occurs exactly once, as text.
-fn single<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?.to_str().ok()?;
     values.next().is_none().then_some(value)

@@ -1,6 +1,7 @@
 //! One request while it is answered.
 
 use std::cell::{Cell, OnceCell};
+use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -101,14 +102,15 @@ pub(super) fn unreadable(error: BodyError) -> Fault {
 /// Names for calls: where the process began, and a count.
 #[derive(Debug)]
 pub(super) struct References {
-    origin: u64,
+    /// What all begin with.
+    origin: String,
     next: Cell<u64>,
 }
 
 impl References {
     pub(super) fn new(origin: u64) -> Self {
         Self {
-            origin,
+            origin: format!("{origin:016x}-"),
             next: Cell::new(1),
         }
     }
@@ -116,6 +118,10 @@ impl References {
     pub(super) fn next(&self) -> String {
         let count = self.next.get();
         self.next.set(count + 1);
-        format!("{:016x}-{count:x}", self.origin)
+        let mut name = String::with_capacity(self.origin.len() + 16);
+        name.push_str(&self.origin);
+        // Into memory it cannot fail.
+        let _ = write!(name, "{count:x}");
+        name
     }
 }

@@ -8,27 +8,35 @@ use hyper::header::{
 
 use crate::net::http::{Response, ResponseBody};
 
-/// The answer to a preflight. It names no tenant, because a browser sends no key with it: which origins a tenant permits is
-/// judged with the request itself.
-pub(super) fn preflight() -> Response {
-    let mut response = Response::new(ResponseBody::empty());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    let headers = response.headers_mut();
-    let fields = [
-        (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
-        (ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PUT, DELETE, OPTIONS"),
-        (
-            ACCESS_CONTROL_ALLOW_HEADERS,
-            "x-api-key, x-nexus-client-key, content-type, idempotency-key",
-        ),
-        // The longest that any browser keeps.
-        (ACCESS_CONTROL_MAX_AGE, "86400"),
-        (VARY, "Origin"),
-    ];
-    for (name, value) in fields {
-        headers.insert(name, HeaderValue::from_static(value));
+/// The answer to a preflight, the same to all. It names no tenant, because a browser sends no key with it: which origins a tenant
+/// permits is judged with the request itself.
+pub(super) struct Preflight(HeaderMap);
+
+impl Preflight {
+    pub(super) fn answer(&self) -> Response {
+        let mut response = Response::new(ResponseBody::empty());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        *response.headers_mut() = self.0.clone();
+        response
     }
-    response
+}
+
+impl Default for Preflight {
+    fn default() -> Self {
+        let fields = [
+            (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+            (ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PUT, DELETE, OPTIONS"),
+            (
+                ACCESS_CONTROL_ALLOW_HEADERS,
+                "x-api-key, x-nexus-client-key, content-type, idempotency-key",
+            ),
+            // The longest that any browser keeps.
+            (ACCESS_CONTROL_MAX_AGE, "86400"),
+            (VARY, "Origin"),
+        ];
+        let fields = fields.map(|(name, value)| (name, HeaderValue::from_static(value)));
+        Self(fields.into_iter().collect())
+    }
 }
 
 /// What an origin may do.

@@ -19,7 +19,7 @@ use crate::telemetry::{CoreTally, Count, TenantLabels, names};
 
 use super::access::{Access, Tokens, api_key};
 use super::call::{Call, References};
-use super::cors::{Verdict, preflight};
+use super::cors::{Preflight, Verdict};
 use super::create::create;
 use super::download::download;
 use super::memory::Memory;
@@ -41,6 +41,7 @@ pub struct Widgets {
     memory: RefCell<Memory>,
     decoder: RefCell<JsonDecoder>,
     references: References,
+    preflight: Preflight,
     tally: Option<CoreTally>,
     labels: TenantLabels,
 }
@@ -64,6 +65,7 @@ impl Widgets {
             memory: RefCell::default(),
             decoder: RefCell::new(JsonDecoder::new(options.structure)),
             references: References::new(origin),
+            preflight: Preflight::default(),
             tally: None,
             labels: TenantLabels::new(usize::from(u8::MAX)),
             options,
@@ -80,22 +82,23 @@ impl Widgets {
 
     /// Answers a request below `/nexus/v3/chat` or `/chat/v3`.
     pub async fn handle(&self, request: Request, peer: &Peer) -> Response {
+        let (address, clock) = (peer.addr.ip(), self.shards.clock());
+        let instant = clock.now();
+        let limited = self.rates.address(address, instant);
+        // Before any other work: a browser sends one with every poll.
+        if limited.is_ok() && *request.method() == Method::OPTIONS {
+            return self.preflight.answer();
+        }
         let (head, body) = request.into_parts();
-        let clock = self.shards.clock();
-        let times = (Millis(clock.wall_ms()), clock.now());
         let call = Call::new(
             head,
-            peer.addr.ip(),
+            address,
             self.snapshots.load_full(),
-            times,
+            (Millis(clock.wall_ms()), instant),
             self.references.next(),
         );
-        if let Err(fault) = self.rates.address(call.address, call.instant) {
+        if let Err(fault) = limited {
             return self.refusal(&call, &fault, &Verdict::Anybody);
-        }
-        // Before any session work: a browser sends one with every poll.
-        if call.head.method == Method::OPTIONS {
-            return preflight();
         }
         let route = match Route::of(&call.head.method, call.head.uri.path()) {
             Ok(route) => route,
@@ -117,6 +120,7 @@ impl Widgets {
         response
     }
 
+    /// What is asked for rarely is boxed: a poll need not make room for an upload.
     async fn answer(
         &self,
         call: &Call,
@@ -125,7 +129,7 @@ impl Widgets {
         body: Body,
     ) -> Result<Response, Fault> {
         let Some(session) = route.session() else {
-            let created = create(self, call, access, body).await;
+            let created = Box::pin(create(self, call, access, body)).await;
             return self.count_create(call, access, created);
         };
         let read_token = self
@@ -138,12 +142,14 @@ impl Widgets {
                 let body = read(self, call, access, &token).await?;
                 return Ok(answer::json(StatusCode::OK, body));
             }
-            Route::Download(_, n) => return download(self, call, access, &token, n).await,
+            Route::Download(_, n) => return Box::pin(download(self, call, access, &token, n)).await,
             Route::Create => Err(Fault::new(Code::NotFound)),
-            Route::Send(_) => send(self, call, access, &token, body).await,
-            Route::Upload(_) => upload(self, call, access, &token, body).await,
-            Route::UserData(_) => user_data(self, call, access, &token, body).await,
-            Route::Leave(_, participant) => leave(self, call, access, &token, participant, body).await,
+            Route::Send(_) => Box::pin(send(self, call, access, &token, body)).await,
+            Route::Upload(_) => Box::pin(upload(self, call, access, &token, body)).await,
+            Route::UserData(_) => Box::pin(user_data(self, call, access, &token, body)).await,
+            Route::Leave(_, participant) => {
+                Box::pin(leave(self, call, access, &token, participant, body)).await
+            }
         }
         .map(|bytes| self.written(bytes))
     }
@@ -169,9 +175,9 @@ impl Widgets {
     }
 
     fn access(&self, call: &Call) -> Result<Access, Fault> {
-        let access = self.judge(call, api_key(&call.snapshot, call.headers(), call.now))?;
-        self.rates.key(&access.key, call.instant)?;
-        Ok(access)
+        let grant = self.judge(call, api_key(&call.snapshot, call.headers(), call.now))?;
+        self.rates.key(&grant.id, call.instant)?;
+        Ok(Access { tenant: grant.tenant })
     }
 
     /// Lets nobody try keys and tokens faster than a person mistypes.

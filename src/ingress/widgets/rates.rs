@@ -63,11 +63,11 @@ impl Rates {
         let mut tables = self.0.borrow_mut();
         tables
             .addresses
-            .take(ip.to_canonical(), 1, now)
+            .take(&ip.to_canonical(), 1, now)
             .map_err(refused_by("address"))?;
         tables
             .neighbourhoods
-            .take(neighbourhood(ip), 1, now)
+            .take(&neighbourhood(ip), 1, now)
             .map_err(refused_by("neighbourhood"))
     }
 
@@ -76,7 +76,7 @@ impl Rates {
         self.0
             .borrow_mut()
             .keys
-            .take(key.clone(), 1, now)
+            .take(key, 1, now)
             .map_err(refused_by("key"))
     }
 
@@ -85,7 +85,7 @@ impl Rates {
         self.0
             .borrow_mut()
             .creates
-            .take(ip.to_canonical(), 1, now)
+            .take(&ip.to_canonical(), 1, now)
             .map_err(refused_by("create"))
     }
 
@@ -94,7 +94,7 @@ impl Rates {
         self.0
             .borrow_mut()
             .refused
-            .take(ip.to_canonical(), 1, now)
+            .take(&ip.to_canonical(), 1, now)
             .map_err(refused_by("refused"))
     }
 
@@ -103,7 +103,7 @@ impl Rates {
         self.0
             .borrow_mut()
             .sessions
-            .take(session, 1, now)
+            .take(&session, 1, now)
             .map_err(refused_by("session"))
     }
 

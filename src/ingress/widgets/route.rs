@@ -1,6 +1,7 @@
 //! The path table of chat v3.
 
 use hyper::Method;
+use smallvec::SmallVec;
 
 use crate::model::{LogId, ParticipantId};
 use crate::protocol::envelope::{Code, Fault};
@@ -56,7 +57,7 @@ impl Route {
             .find_map(|base| path.strip_prefix(base))
             .filter(|rest| rest.is_empty() || rest.starts_with('/'))
             .ok_or(NoRoute::NotFound)?;
-        let parts: Vec<&str> = rest.split('/').skip(1).take(5).collect();
+        let parts: SmallVec<[&str; 5]> = rest.split('/').skip(1).take(5).collect();
         let only = |wanted: Method, allow: &'static str, route: Self| {
             if *method == wanted {
                 Ok(route)
