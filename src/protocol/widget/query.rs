@@ -2,12 +2,15 @@
 
 use bytes::BytesMut;
 
-use crate::protocol::body::{Fields, Limits, decode_form};
+use crate::protocol::body::{Limits, decode_form};
 use crate::protocol::envelope::{Code, Fault};
 
 use super::index::Index;
-use super::request::{operation, text};
+use super::request::{correlation, text};
 use super::window::MOST;
+
+/// Bytes of a query that is read without decoding it. Fewer than a form may have keys.
+const PLAIN: usize = 512;
 
 /// Which messages are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,10 +31,20 @@ impl Query {
     /// # Errors
     /// 400 when the query cannot be read, `index` is none of ours, or `count` is no positive number.
     pub fn read(query: Option<&str>) -> Result<(Self, Option<String>), Fault> {
-        let raw = BytesMut::from(query.unwrap_or_default().as_bytes());
-        let fields = decode_form(raw, &Limits::default())?;
-        let count = number(&fields)?;
-        let index = text(&fields, &["index"])?
+        let query = query.unwrap_or_default();
+        if is_plain(query) {
+            return Self::of(|name| Ok(plain_text(query, name)));
+        }
+        let fields = decode_form(BytesMut::from(query.as_bytes()), &Limits::default())?;
+        Self::of(|name| text(&fields, &[name]))
+    }
+
+    /// From the text of each parameter.
+    fn of<'q>(
+        text: impl Fn(&'static str) -> Result<Option<&'q str>, Fault>,
+    ) -> Result<(Self, Option<String>), Fault> {
+        let count = number(text("count")?)?;
+        let index = text("index")?
             .map(|index| Index::parse(index).ok_or(Fault::new(Code::BadValue).detail("index")))
             .transpose()?;
         let query = match (index, count) {
@@ -40,12 +53,28 @@ impl Query {
             (Some(index), Some(count)) => Self::Page(index, count),
             (Some(index), None) => Self::From(index),
         };
-        Ok((query, operation(&fields)?))
+        Ok((query, correlation(text("operationId")?)?))
     }
 }
 
-fn number(fields: &Fields) -> Result<Option<usize>, Fault> {
-    let Some(count) = text(fields, &["count"])? else {
+/// Whether a query means what it says: nothing in it is escaped or nested, and it is too short to meet a limit of forms. Those of
+/// the widget are.
+fn is_plain(query: &str) -> bool {
+    query.len() <= PLAIN && !query.bytes().any(|byte| matches!(byte, b'%' | b'+' | b'['))
+}
+
+/// The text of a parameter of a plain query, where it has any. Of two the last counts.
+fn plain_text<'q>(query: &'q str, name: &str) -> Option<&'q str> {
+    let pairs = query.rsplit('&');
+    let mut texts = pairs.filter_map(|pair| match pair.split_once('=') {
+        Some((named, text)) => (named == name).then_some(text),
+        None => (pair == name).then_some(""),
+    });
+    texts.next().filter(|text| !text.is_empty())
+}
+
+fn number(count: Option<&str>) -> Result<Option<usize>, Fault> {
+    let Some(count) = count else {
         return Ok(None);
     };
     let digits = (1..=9).contains(&count.len()) && count.bytes().all(|byte| byte.is_ascii_digit());
@@ -111,6 +140,15 @@ mod tests {
         #[test]
         fn no_query_makes_it_panic(query in "\\PC{0,80}") {
             let _ = Query::read(Some(&query));
+        }
+
+        #[test]
+        fn a_query_reads_the_same_whether_or_not_it_has_to_be_decoded(
+            pairs in proptest::collection::vec("(index|count|operationId|other)?(=(1000000000040000|20|[0-9a-z=]{0,4}))?", 0..5),
+        ) {
+            let query = pairs.join("&");
+            let escaped = format!("other=%20&{query}");
+            prop_assert_eq!(Query::read(Some(&query)), Query::read(Some(&escaped)));
         }
     }
 }

@@ -149,9 +149,13 @@ impl Leave {
     }
 }
 
+fn operation(fields: &Fields) -> Result<Option<String>, Fault> {
+    correlation(text(fields, &["operationId"])?)
+}
+
 /// The correlation id: any text of at most 256 bytes.
-pub(super) fn operation(fields: &Fields) -> Result<Option<String>, Fault> {
-    match text(fields, &["operationId"])? {
+pub(super) fn correlation(id: Option<&str>) -> Result<Option<String>, Fault> {
+    match id {
         Some(id) if id.len() > OPERATION => Err(Fault::new(Code::BadValue).detail("operationId")),
         id => Ok(id.map(str::to_owned)),
     }
