@@ -54,7 +54,17 @@ impl ChainHash {
     /// Sixteen lower-case hexadecimal digits, the form on every wire.
     #[must_use]
     pub fn to_hex(self) -> String {
-        format!("{:016x}", u64::from_be_bytes(self.0))
+        self.digits().map(char::from).into_iter().collect()
+    }
+
+    fn digits(self) -> [u8; 16] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut digits = [0; 16];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 0x0f)];
+        }
+        digits
     }
 
     /// Reads the form of [`Self::to_hex`]; `None` for anything else.
@@ -81,7 +91,8 @@ impl fmt::Debug for ChainHash {
 
 impl Serialize for ChainHash {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.to_hex())
+        // Digits are text.
+        serializer.serialize_str(std::str::from_utf8(&self.digits()).unwrap_or_default())
     }
 }
 

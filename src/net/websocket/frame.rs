@@ -132,9 +132,18 @@ pub fn encode_header(to: &mut Vec<u8>, opcode: OpCode, rsv1: bool, len: usize) {
     }
 }
 
+const fn header_len(payload: usize) -> usize {
+    match payload {
+        0..=125 => 2,
+        126..=0xffff => 4,
+        _ => 10,
+    }
+}
+
 /// A whole server frame.
 pub fn encode(opcode: OpCode, rsv1: bool, payload: &[u8]) -> Bytes {
-    let mut frame = Vec::with_capacity(10 + payload.len());
+    // Exactly: what is shared is neither copied again nor longer than it has to be.
+    let mut frame = Vec::with_capacity(header_len(payload.len()) + payload.len());
     encode_header(&mut frame, opcode, rsv1, payload.len());
     frame.extend_from_slice(payload);
     frame.into()

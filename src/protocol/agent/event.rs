@@ -1,6 +1,5 @@
-//! What the service says, written once to shared bytes.
+//! What the service says.
 
-use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -9,6 +8,9 @@ use crate::model::{ChainHash, LogId, Position};
 
 use super::command::LogPosition;
 use super::vocabulary::{Channel, Interaction, Message};
+
+/// Bytes that most frames do with.
+const USUAL: usize = 1_024;
 
 /// One frame of the service.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -37,9 +39,11 @@ pub enum ServerFrame<'a> {
 impl ServerFrame<'_> {
     /// The text of the frame.
     #[must_use]
-    pub fn encode(&self) -> Bytes {
+    pub fn encode(&self) -> Vec<u8> {
+        let mut text = Vec::with_capacity(USUAL);
         // Plain data with text keys: writing it to memory cannot fail.
-        Bytes::from(serde_json::to_vec(self).unwrap_or_default())
+        let _ = serde_json::to_writer(&mut text, self);
+        text
     }
 }
 
