@@ -33,6 +33,9 @@ impl Keyword {
 /// Longer texts are no keyword; none of ours comes near.
 const LONGEST: usize = 64;
 
+/// Bytes of the longest keyword in its plain form.
+const LONGEST_WORD: usize = "unsubscribe".len();
+
 /// By language: English and what carriers require, French, Spanish, German, Portuguese, Italian, Dutch.
 const STOP: &[&str] = &[
     "stop",
@@ -84,7 +87,7 @@ pub fn keyword(text: &str) -> Option<Keyword> {
     if text.len() > LONGEST * 4 {
         return None;
     }
-    let word = plain(text);
+    let word = plain(text)?;
     let is_one_of = |list: &[&str]| list.contains(&word.as_str());
     if is_one_of(STOP) {
         Some(Keyword::Stop)
@@ -97,23 +100,31 @@ pub fn keyword(text: &str) -> Option<Keyword> {
     }
 }
 
-/// Letters and digits in their plain form, words apart by one space.
-fn plain(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
+/// A text in its plain form; `None` once it is too long for a keyword.
+fn plain(text: &str) -> Option<String> {
+    if text.is_ascii() {
+        return folded(text.chars().map(|c| c.to_ascii_lowercase()));
+    }
     // Compatibility forms first (full width, ligatures), then accents away: ARRÊT is ARRET on many keyboards.
-    for c in text
-        .nfkd()
-        .filter(|c| !is_combining_mark(*c))
-        .flat_map(char::to_lowercase)
-    {
+    let bare = text.nfkd().filter(|c| !is_combining_mark(*c));
+    folded(bare.flat_map(char::to_lowercase))
+}
+
+/// Letters and digits, words apart by one space. Stops where there are more of them than in any keyword: most texts are none.
+fn folded(chars: impl Iterator<Item = char>) -> Option<String> {
+    let mut plain = String::with_capacity(LONGEST_WORD + 1);
+    for c in chars {
         if c.is_alphanumeric() {
+            if plain.len() >= LONGEST_WORD {
+                return None;
+            }
             plain.push(c);
         } else if c.is_whitespace() && !plain.is_empty() && !plain.ends_with(' ') {
             plain.push(' ');
         }
     }
     plain.truncate(plain.trim_end().len());
-    plain
+    Some(plain)
 }
 
 #[cfg(test)]
@@ -151,6 +162,15 @@ mod tests {
         ];
         for (text, verdict) in table {
             assert_eq!(keyword(text), *verdict, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn every_keyword_is_found_as_it_stands_in_its_table() {
+        for word in [STOP, HELP, START].concat() {
+            assert!(keyword(word).is_some(), "{word}");
+            assert!(keyword(&format!("{word} ")).is_some(), "{word}");
+            assert_eq!(keyword(&format!("{word}s now")), None, "{word}");
         }
     }
 
