@@ -85,23 +85,23 @@ impl Operation {
             Self::WidgetText => 3,
             Self::WidgetJson => 3,
             Self::AgentIn => 0,
-            Self::AgentOut => 9,
+            Self::AgentOut => 2,
             Self::Callback => 20,
             Self::Text => 138,
-            Self::Poll => 25,
+            Self::Poll => 20,
         }
     }
 
     /// Instructions it was seen to take.
     pub fn instructions(self) -> u32 {
         match self {
-            Self::WidgetText => 6_700,
+            Self::WidgetText => 6_600,
             Self::WidgetJson => 4_900,
             Self::AgentIn => 7_500,
-            Self::AgentOut => 11_200,
+            Self::AgentOut => 9_500,
             Self::Callback => 18_500,
             Self::Text => 211_000,
-            Self::Poll => 48_200,
+            Self::Poll => 46_000,
         }
     }
 
