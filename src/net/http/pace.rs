@@ -29,6 +29,11 @@ impl Pace {
         }
     }
 
+    /// Whether we are not waiting for the peer, and it has all of its credit.
+    pub(crate) fn is_whole(&self, floor: &Floor) -> bool {
+        self.waiting_since.is_none() && self.credit == floor.grace
+    }
+
     /// We wait for the peer. The instant at which its credit is spent.
     pub(crate) fn wait(&mut self, now: Instant) -> Instant {
         *self.waiting_since.get_or_insert(now) + self.credit
@@ -82,6 +87,8 @@ mod tests {
         let now = Instant::now();
         let mut pace = Pace::new(&FLOOR);
         pace.moved(&FLOOR, 10_000_000, now);
+        assert!(pace.is_whole(&FLOOR));
         assert_eq!(pace.wait(now), now + FLOOR.grace);
+        assert!(!pace.is_whole(&FLOOR));
     }
 }

@@ -36,7 +36,7 @@ impl WritePace {
     ) -> Poll<io::Result<usize>> {
         match Pin::new(stream).poll_write_vectored(cx, slices) {
             Poll::Ready(Ok(written)) => {
-                self.pace.moved(&self.floor, written, Instant::now().into_std());
+                self.moved(written);
                 Poll::Ready(Ok(written))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
@@ -47,10 +47,17 @@ impl WritePace {
     pub(crate) fn poll_flush(&mut self, stream: &mut Stream, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match Pin::new(stream).poll_flush(cx) {
             Poll::Ready(done) => {
-                self.pace.moved(&self.floor, 0, Instant::now().into_std());
+                self.moved(0);
                 Poll::Ready(done)
             }
             Poll::Pending => self.poll_patience(cx).map(Err),
+        }
+    }
+
+    fn moved(&mut self, bytes: usize) {
+        // Of a peer that has not made us wait lately there is nothing to note, and the clock need not be looked at.
+        if !self.pace.is_whole(&self.floor) {
+            self.pace.moved(&self.floor, bytes, Instant::now().into_std());
         }
     }
 
