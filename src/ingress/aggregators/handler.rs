@@ -9,7 +9,7 @@ use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 use uuid::Builder;
 
-use crate::ingress::channel::{Callbacks, Doubt, Intake, Refusal, count_refused};
+use crate::ingress::channel::{Accounts, Callbacks, Doubt, Intake, Refusal, count_refused};
 use crate::log::{LogError, Referred};
 use crate::model::{Digest, LogId, Millis};
 use crate::net::http::{Body, Request, Response, ResponseBody};
@@ -40,6 +40,7 @@ pub struct Aggregators {
     intake: Rc<Intake>,
     shards: Shards,
     snapshots: Snapshots,
+    accounts: Accounts,
     clock: Clock,
     settings: AggregatorSettings,
     /// Where callbacks of providers that hardly send again wait while the log is away.
@@ -68,6 +69,7 @@ impl Aggregators {
             intake,
             shards,
             snapshots,
+            accounts: Accounts::default(),
             clock,
             settings,
             spool,
@@ -114,7 +116,7 @@ impl Aggregators {
             body: &body,
             status: target.status,
         };
-        let believed = match callbacks.believe(provider, &snapshot, &channel, now) {
+        let believed = match callbacks.believe(provider, &snapshot, &self.accounts, &channel, now) {
             Ok(believed) => believed,
             Err(Doubt::Forged(_)) => return provider.forged(),
             Err(Doubt::Unreadable(_)) => return provider.unreadable(),

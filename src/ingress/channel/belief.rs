@@ -5,9 +5,11 @@ use hyper::HeaderMap;
 
 use crate::model::Millis;
 use crate::protocol::channel::{Account, Callback, CallbackRequest, Forged, Provider, Unreadable};
+use crate::provisioning::Snapshot;
 use crate::provisioning::objects::{Channel, Stored};
-use crate::provisioning::{Snapshot, account};
 use crate::telemetry::names;
+
+use super::accounts::Accounts;
 
 /// One callback as it arrived.
 #[derive(Debug, Clone, Copy)]
@@ -58,13 +60,14 @@ impl Callbacks<'_> {
         &self,
         provider: &dyn Provider,
         snapshot: &Snapshot,
+        accounts: &Accounts,
         channel: &Stored<Channel>,
         now: Millis,
     ) -> Result<Believed, Doubt> {
-        metrics::counter!(names::HUB_RECEIVED, "channelId" => channel.id.to_string()).increment(1);
-        let believed = account(snapshot, channel)
-            .map_err(|_| Doubt::Locked)
-            .and_then(|account| self.read(provider, &account, now));
+        let caller = accounts.of(snapshot, channel);
+        caller.received.increment(1);
+        let account = caller.account.as_ref().map_err(|_| Doubt::Locked);
+        let believed = account.and_then(|account| self.read(provider, account, now));
         if let Err(doubt) = &believed {
             let name = match doubt {
                 Doubt::Forged(Forged::NoSecret) => names::HUB_NO_SECRET,

@@ -7,6 +7,7 @@
 //! **Must never happen**: a callback believed without its signature; a 2xx before the append is safe; a receipt that reaches a
 //! session of another channel.
 
+mod accounts;
 mod belief;
 mod intake;
 mod keywords;
@@ -14,6 +15,7 @@ mod opening;
 mod receipts;
 mod threading;
 
+pub use accounts::Accounts;
 pub use belief::{Believed, Callbacks, Doubt, count_refused};
 pub use intake::{Intake, Refusal, Taken};
 pub use keywords::says_consent;

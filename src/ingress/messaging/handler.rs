@@ -10,7 +10,7 @@ use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 
 use crate::ingress::answer;
-use crate::ingress::channel::{Callbacks, Doubt, Intake, Refusal, Taken};
+use crate::ingress::channel::{Accounts, Callbacks, Doubt, Intake, Refusal, Taken};
 use crate::log::media::SharedMedia;
 use crate::model::Millis;
 use crate::net::http::{Body, BodyError, Request, Response};
@@ -45,6 +45,7 @@ pub struct Messaging {
     intake: Rc<Intake>,
     pub(super) media: SharedMedia,
     snapshots: Snapshots,
+    accounts: Accounts,
     clock: Clock,
     pub(super) settings: MessagingSettings,
 }
@@ -70,6 +71,7 @@ impl Messaging {
             intake,
             media,
             snapshots,
+            accounts: Accounts::default(),
             clock,
             settings,
         }
@@ -172,7 +174,7 @@ impl Messaging {
             status: false,
         };
         let now = Millis(self.clock.wall_ms());
-        match callbacks.believe(&ThirdParty, snapshot, channel, now) {
+        match callbacks.believe(&ThirdParty, snapshot, &self.accounts, channel, now) {
             Ok(believed) => Ok(believed.callbacks),
             // What was signed well and is a file is not for the reader of messages.
             Err(Doubt::Unreadable(_)) if !reads => Ok(Vec::new()),
