@@ -92,6 +92,14 @@ fn health_tells_live_ready_and_started_with_details_on_request() {
 }
 
 #[test]
+fn a_server_asks_for_no_huge_pages() {
+    let mut node = Nexus::start(&[]);
+    ready(&mut node);
+    let status = node.status();
+    assert!(status.contains("THP_enabled:\t0"), "{status}");
+}
+
+#[test]
 fn metrics_are_shown_under_the_names_others_query() {
     let mut node = Nexus::start(&[]);
     let admin = node.address("admin");

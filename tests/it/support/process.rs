@@ -148,6 +148,11 @@ impl Nexus {
         part::signal(self.child.id(), signal);
     }
 
+    /// What the kernel says of the process.
+    pub(crate) fn status(&self) -> String {
+        std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("its status")
+    }
+
     /// Waits for the end of the process.
     pub(crate) fn ended(&mut self) -> ExitStatus {
         let mut status = None;
