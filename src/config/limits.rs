@@ -131,7 +131,7 @@ section! {
         pub control_per_second: u32 = 10,
         /// From the handshake to a proof of who it is.
         pub unauthenticated: Duration = Duration::from_secs(5),
-        /// The time a peer may take for one write of ours before it is closed as slow.
+        /// The time a peer may take for one write of ours, and up to a quarter more, before it is closed as slow.
         pub write: Duration = Duration::from_secs(30),
         /// `permessage-deflate`; costs memory on each socket.
         pub deflate: bool = false,

@@ -17,7 +17,8 @@ pub struct SocketLimits {
     pub ping: Duration,
     /// A peer that sent nothing for so long is gone.
     pub dead: Duration,
-    /// The time a peer may take for one write; beyond it the connection is closed with [`SocketLimits::slow`].
+    /// The time a peer may take for one write, and up to a quarter more; beyond it the connection is closed with
+    /// [`SocketLimits::slow`].
     pub stall: Duration,
     /// The close code of a peer that takes too long.
     pub slow: u16,
@@ -48,6 +49,15 @@ impl SocketLimits {
     }
 }
 
+impl SocketLimits {
+    /// The time that a peer has for a write, whose next ping is `until_ping` away: where it stands in its round of pings is as good as
+    /// chance. Thousands of sockets that stop reading at once are not closed at once, which would keep all others waiting.
+    pub(super) fn patience(&self, until_ping: Duration) -> Duration {
+        let part = until_ping.as_secs_f64() / self.ping.as_secs_f64();
+        self.stall + self.stall.mul_f64(part.min(1.0) / 4.0)
+    }
+}
+
 impl Default for SocketLimits {
     fn default() -> Self {
         Self {
@@ -60,5 +70,24 @@ impl Default for SocketLimits {
             close: Duration::from_secs(5),
             deflate: false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn peers_who_stall_at_once_are_given_up_one_after_another() {
+        let limits = SocketLimits::default();
+        let patience = |part: u32| limits.patience(limits.ping * part / 4).as_secs_f64();
+        let of_each: Vec<f64> = (0..=5).map(patience).collect();
+        assert_eq!(of_each, [30.0, 31.875, 33.75, 35.625, 37.5, 37.5]);
+        let never_pinged = SocketLimits {
+            ping: Duration::ZERO,
+            ..limits
+        };
+        let patience = never_pinged.patience(Duration::ZERO);
+        assert!(patience >= never_pinged.stall && patience <= never_pinged.stall * 5 / 4);
     }
 }

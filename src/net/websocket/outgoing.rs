@@ -98,12 +98,12 @@ impl Outgoing {
         Ok(())
     }
 
-    /// Ready when the kernel has everything. The peer has `patience` from now, or from when it first was waited for: a byte
+    /// Ready when the kernel has everything. The peer has its `patience` from now, or from when it first was waited for: a byte
     /// now and then buys no time.
     pub(super) fn poll_drain(
         &mut self,
         stream: &mut Stream,
-        patience: Duration,
+        patience: impl FnOnce() -> Duration,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
         let bytes = self.0.as_ref().map_or(&[][..], |waiting| &waiting.bytes);
@@ -126,7 +126,7 @@ impl Outgoing {
         let waiting = self.waiting();
         waiting.bytes.drain(..written);
         if outcome.is_pending() {
-            waiting.late_at.get_or_insert_with(|| Instant::now() + patience);
+            waiting.late_at.get_or_insert_with(|| Instant::now() + patience());
         }
         outcome
     }

@@ -397,7 +397,9 @@ impl Socket {
             return Poll::Ready(Ok(()));
         }
         let waited = self.outgoing.late_at().is_some();
-        let error = match self.outgoing.poll_drain(&mut self.stream, self.limits.stall, cx) {
+        let (limits, ping_at) = (&self.limits, self.ping_at);
+        let patience = || limits.patience(ping_at.saturating_duration_since(Instant::now()));
+        let error = match self.outgoing.poll_drain(&mut self.stream, patience, cx) {
             Poll::Ready(Ok(())) => {
                 if waited {
                     // Whoever takes bytes is alive, even if we were too busy writing to hear it.
