@@ -22,7 +22,7 @@ const WORDS: [&str; 10] = [
     "Great, then we have everything. Thanks a lot for the quick help, and a nice weekend!",
 ];
 /// Bytes it was seen to take.
-const RECORDED: u32 = 1_970;
+const RECORDED: u32 = 2_040;
 
 /// Counts what one with ten messages in memory takes; whether it is within bounds.
 pub fn of_a_session() -> Result<bool> {

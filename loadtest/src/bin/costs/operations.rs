@@ -87,7 +87,7 @@ impl Operation {
             Self::AgentIn => 0,
             Self::AgentOut => 2,
             Self::Callback => 20,
-            Self::Text => 138,
+            Self::Text => 116,
             Self::Poll => 20,
         }
     }
@@ -100,7 +100,7 @@ impl Operation {
             Self::AgentIn => 7_500,
             Self::AgentOut => 9_500,
             Self::Callback => 18_500,
-            Self::Text => 211_000,
+            Self::Text => 141_000,
             Self::Poll => 46_000,
         }
     }
