@@ -121,22 +121,33 @@ impl CoreTable {
             let now = self.clock.now();
             let (rest, fold) = (self.options.rest, self.options.fold);
             if let (Some(rest), Some(fold)) = (now.checked_sub(rest), now.checked_sub(fold)) {
-                self.rest::<Session>(rest, fold);
-                self.rest::<Desk>(rest, fold);
+                self.rest::<Session>(rest, fold).await;
+                self.rest::<Desk>(rest, fold).await;
             }
         }
     }
 
-    fn rest<M: Machine>(self: &Rc<Self>, rest: Instant, fold: Instant) {
+    async fn rest<M: Machine>(self: &Rc<Self>, rest: Instant, fold: Instant) {
         for (slot, folds) in M::table(self).resting(rest, fold) {
             if folds {
-                let folded = slot.inner.borrow_mut().fold(&mut self.packer.borrow_mut());
+                // It takes tens of microseconds, and thousands may be due at once: everybody else gets a turn in between.
+                tokio::task::yield_now().await;
+            }
+            let mut inner = slot.inner.borrow_mut();
+            if inner.pumping || inner.used > if folds { fold } else { rest } {
+                // Somebody came meanwhile.
+                continue;
+            }
+            if folds {
+                let folded = inner.fold(&mut self.packer.borrow_mut());
+                drop(inner);
                 if let Some(folded) = folded {
                     self.publish_folded(&slot, &folded);
                 }
                 continue;
             }
-            let fewer = slot.inner.borrow_mut().replica.rest();
+            let fewer = inner.replica.rest();
+            drop(inner);
             if fewer {
                 self.publish(&slot);
             }
